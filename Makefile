@@ -1,0 +1,83 @@
+# Everything that is done to this project by hand or by CI. Bare `make` lists it.
+# Needs Python 3.11 or later and make; the rest installs itself into .venv from the lock files.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help run test torture bench lint format check migrations lock migration clean
+
+PY := .venv/bin/python
+# Stamps: what .venv was last filled from. Newer lock files fill it again.
+RUNTIME := .venv/.filled
+DEV := .venv/.filled-dev
+PIP_INSTALL := $(PY) -m pip install --quiet --no-input --disable-pip-version-check --require-hashes
+SOURCES := app config.py manage.py
+
+# CI: no colours, nothing that redraws a line, nothing that asks.
+ifeq ($(CI),true)
+export NO_COLOR := 1
+export TERM := dumb
+PYTEST_FLAGS := --color=no
+endif
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## /{printf "make %-10s %s\n", $$1, $$2}' Makefile
+
+run: $(RUNTIME) ## Start the service with a demo and the local Stripe (Ctrl-C ends both)
+	@$(PY) -m app.devtools.demo
+
+test: $(DEV) ## Run the tests (ARGS="-k linking" for some of them)
+	@scripts/install-postgresql.sh
+	@$(PY) -m pytest $(PYTEST_FLAGS) $(ARGS)
+
+torture: $(DEV) ## Run the tests that kill, starve and overload (minutes)
+	@scripts/install-postgresql.sh
+	@$(PY) -m pytest $(PYTEST_FLAGS) -m torture $(ARGS)
+
+bench: $(DEV) ## Measure the service (ARGS="--help" for the choices)
+	@scripts/install-postgresql.sh
+	@$(PY) -m benchmarks $(ARGS)
+
+lint: $(DEV) ## Check style, types, security and live keys
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(PY) -m bandit --quiet --configfile pyproject.toml --recursive $(SOURCES)
+	@$(PY) scripts/refuse_live_keys.py
+
+format: $(DEV) ## Format the code and fix what can be fixed
+	@$(PY) -m ruff check --fix .
+	@$(PY) -m ruff format .
+
+check: lint test migrations ## All of lint and test, then every migration up and down
+
+migrations: $(DEV) ## Migrations up, down and up again, on SQLite and PostgreSQL
+	@scripts/install-postgresql.sh
+	@$(PY) -m tests.migration_round_trip
+
+lock: $(DEV) ## Write requirements*.txt anew from requirements*.in (ARGS="--upgrade" for newer ones below)
+	@scripts/lock.sh $(ARGS)
+
+migration: $(DEV) ## Write the next numbered migration from the models: make migration m="add x to y"
+	@test -n "$(m)" || { echo 'Say what it does: make migration m="add x to y"' >&2; exit 2; }
+	@$(PY) manage.py db migrate -m "$(m)" --rev-id "$$(scripts/next-migration.sh)"
+
+clean: ## Remove caches and reports (keeps .venv and instance/)
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist htmlcov .coverage
+	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
+
+$(PY):
+	@scripts/venv.sh
+
+$(RUNTIME): requirements.txt $(PY)
+	@scripts/venv.sh
+	@echo "Installing what the service needs into .venv (once) …"
+	@$(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+# Holds the runtime's packages too, so the other stamp is true as well.
+$(DEV): requirements.txt requirements-dev.txt $(PY)
+	@scripts/venv.sh
+	@echo "Installing what the service and its tests need into .venv (once) …"
+	@$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $(RUNTIME) $@
