@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 python=.venv/bin/python
-found() { "$python" -m tests.postgres --find 2>/dev/null; }
+found() { "$python" -m tests.postgres_binaries 2>/dev/null; }
 
 if found >/dev/null; then exit 0; fi
 

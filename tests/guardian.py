@@ -1,11 +1,12 @@
 """
 Ends what a test session started, however the session ends.
 
-`atexit` and context managers do not run after SIGKILL, and not after a plain SIGTERM either. So the first
-start forks one small process in a session of its own, which is told what to end and reads from a pipe. When
-the pipe closes, because the tests are over or were killed, it ends whatever it was not told to forget.
+`atexit` and context managers do not run after SIGKILL, and not after a plain SIGTERM either. So
+the first start makes one small process in a session of its own, which is told what to end and
+reads from a pipe. When the pipe closes, because the tests are over or were killed, it ends
+whatever it was not told to forget.
 
-It speaks of process ids together with their start time, so that a number used again is never signalled.
+It knows processes by id and start time, so that a number used again is never signalled.
 """
 
 import atexit
@@ -36,8 +37,8 @@ def watch(
     directory: str | None = None,
 ) -> None:
     """
-    Have *pid* ended with the session: by *signal_number*, with its whole process *group* if asked, and
-    *directory* removed after it.
+    Have *pid* ended with the session: by *signal_number*, with its whole process *group* if
+    asked, and *directory* removed after it.
     """
     try:
         started = psutil.Process(pid).create_time()
