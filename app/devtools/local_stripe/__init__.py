@@ -1,0 +1,1 @@
+"""A faithful, stateful stand-in for the part of Stripe that Connect OAuth needs."""

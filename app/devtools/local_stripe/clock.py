@@ -1,0 +1,28 @@
+"""Time: the real one for what leaves the house, a movable one for what grows old inside it."""
+
+import threading
+
+
+class Clock:
+    """A clock that `POST /_control/clock` can push forward.
+
+    Codes expire and webhooks are retried by `now`. Signatures and events carry `real`, because
+    whoever receives them compares them with a clock that was not pushed.
+    """
+
+    def __init__(self, real):
+        self.real = real
+        self._offset = 0.0
+        self.moved = threading.Condition()
+
+    def now(self):
+        return self.real() + self._offset
+
+    def advance(self, seconds):
+        with self.moved:
+            self._offset += seconds
+            self.moved.notify_all()
+
+    @property
+    def offset(self):
+        return self._offset

@@ -1,0 +1,232 @@
+"""/_control: how tests steer the local Stripe and look into it. All of it is JSON."""
+
+from flask import Blueprint, current_app, jsonify, request
+
+from .cast import create_account
+from .errors import ControlError
+from .faults import KINDS
+from .switches import SWITCHES
+
+blueprint = Blueprint("control", __name__, url_prefix="/_control")
+
+MOST_CODES = 10_000
+
+
+def stripe_here():
+    return current_app.extensions["local_stripe"]
+
+
+def body():
+    """The JSON object of the request, whatever its Content-Type, so that curl -d is enough."""
+    value = request.get_json(force=True, silent=True)
+    if not isinstance(value, dict):
+        raise ControlError("The body must be a JSON object.", status=400)
+    return value
+
+
+def known(wanted, *names):
+    unknown = set(wanted) - set(names)
+    if unknown:
+        raise ControlError(f"Unknown: {', '.join(sorted(unknown))}. Known: {', '.join(names)}.")
+    return wanted
+
+
+@blueprint.route("/faults", methods=["GET", "POST"])
+def faults():
+    """`active` maps a path to the fault on it."""
+    stripe = stripe_here()
+    if request.method == "POST":
+        wanted = body()
+        if "fault" not in wanted:
+            raise ControlError("fault is missing: a name, or null to end it.")
+        stripe.faults.set(wanted)
+    described = {name: {"meaning": kind.meaning, "on": kind.on} for name, kind in KINDS.items()}
+    return jsonify(names=list(KINDS), active=stripe.faults.as_dict(), faults=described)
+
+
+@blueprint.route("/clock", methods=["GET", "POST"])
+def clock():
+    stripe = stripe_here()
+    if request.method == "POST":
+        seconds = known(body(), "advance").get("advance")
+        if type(seconds) not in (int, float):
+            raise ControlError("advance must be a number of seconds.")
+        stripe.clock.advance(seconds)
+    return jsonify(now=stripe.clock.now(), offset=stripe.clock.offset)
+
+
+@blueprint.route("/requests", methods=["GET", "DELETE"])
+def requests():
+    log = stripe_here().requests
+    if request.method == "DELETE":
+        log.clear()
+    return jsonify(requests=log.entries(), codes_presented_twice=log.codes_presented_twice())
+
+
+@blueprint.route("/switches", methods=["GET", "POST"])
+def switches():
+    stripe = stripe_here()
+    if request.method == "POST":
+        stripe.switches.change(body())
+    meanings = {name: switch.meaning for name, switch in SWITCHES.items()}
+    return jsonify(switches=stripe.switches.as_dict(), meanings=meanings)
+
+
+@blueprint.get("/state")
+def state():
+    """The truth about who is connected to what: an oracle for tests."""
+    stripe = stripe_here()
+    ledger = stripe.ledger
+    with ledger.lock:
+        return jsonify(
+            applications=[describe_application(each) for each in ledger.applications.values()],
+            accounts=[describe_account(each) for each in ledger.accounts.values()],
+            connections=[describe_connection(each) for each in ledger.connections.values()],
+            tokens=[describe_token(each) for each in ledger.tokens.values()],
+            codes=[describe_code(each) for each in ledger.codes.values()],
+        )
+
+
+def describe_application(application):
+    return {name: getattr(application, name) for name in application.__dataclass_fields__}
+
+
+def describe_account(account):
+    return {
+        "id": account.id,
+        "email": account.email,
+        "country": account.country,
+        "default_currency": account.currency,
+        "display_name": account.display_name,
+        "charges_enabled": account.disabled_reason is None,
+        "disabled_reason": account.disabled_reason,
+        "controlled_by": account.controlled_by,
+        "is_platform": account.is_platform,
+    }
+
+
+def describe_connection(connection):
+    return {
+        "account": connection.account.id,
+        "client_id": connection.application.client_id,
+        "livemode": connection.application.livemode,
+        "platform": connection.application.platform,
+        "scope": connection.scope,
+        "refresh_token": connection.refresh_token,
+        "valid_tokens": [token.value for token in connection.tokens if token.valid],
+    }
+
+
+def describe_token(token):
+    return {
+        "access_token": token.value,
+        "account": token.connection.account.id,
+        "client_id": token.connection.application.client_id,
+        "livemode": token.livemode,
+        "scope": token.scope,
+        "valid": token.valid,
+    }
+
+
+def describe_code(code):
+    return {
+        "code": code.value,
+        "account": code.account.id,
+        "client_id": code.application.client_id,
+        "livemode": code.application.livemode,
+        "scope": code.scope,
+        "used": code.used,
+        "presented": code.presented,
+    }
+
+
+@blueprint.post("/codes")
+def codes():
+    """Mint codes as a click on Connect would; `count` of them for load tests."""
+    stripe = stripe_here()
+    wanted = known(body(), "account", "livemode", "client_id", "scope", "count")
+    count = wanted.get("count", 1)
+    if type(count) is not int or not 1 <= count <= MOST_CODES:
+        raise ControlError(f"count must be a whole number from 1 to {MOST_CODES}.")
+    with stripe.ledger.lock:
+        application, account, scope = read_grant(stripe, wanted)
+        now = stripe.clock.now()
+        minted = [
+            stripe.ledger.issue_code(application, account, scope, now).value for _ in range(count)
+        ]
+    return jsonify(code=minted[0], codes=minted, account=account.id), 201
+
+
+@blueprint.post("/connections")
+def connections():
+    """Connect an account without any code, say to restore what a restart forgot."""
+    stripe = stripe_here()
+    wanted = known(body(), "account", "livemode", "client_id", "scope")
+    with stripe.ledger.lock:
+        application, account, scope = read_grant(stripe, wanted)
+        connection = stripe.ledger.connect(application, account, scope, stripe.clock.now())
+        return jsonify(describe_connection(connection)), 201
+
+
+@blueprint.delete("/connections")
+def disconnect():
+    """What the account's owner can do in the Dashboard; the webhook is sent."""
+    stripe = stripe_here()
+    application, account, _ = read_grant(stripe, known(body(), "account", "livemode", "client_id"))
+    connection = stripe.disconnect(application.client_id, account.id)
+    return jsonify(was_connected=connection is not None)
+
+
+@blueprint.post("/accounts")
+def accounts():
+    """A new account to choose."""
+    stripe = stripe_here()
+    wanted = known(body(), "email", "country", "display_name")
+    given = {name: text(wanted, name) for name in ("email", "country", "display_name")}
+    with stripe.ledger.lock:
+        account = create_account(stripe.ledger, now=stripe.clock.real(), **given)
+    return jsonify(describe_account(account)), 201
+
+
+@blueprint.post("/accounts/<account_id>")
+def account(account_id):
+    """Restrict an account with a `disabled_reason`, or lift that with null."""
+    stripe = stripe_here()
+    wanted = known(body(), "disabled_reason")
+    reason = wanted.get("disabled_reason")
+    if reason is not None and not isinstance(reason, str):
+        raise ControlError("disabled_reason must be a text or null.")
+    account = find_account(stripe, account_id)
+    stripe.restrict(account, reason)
+    return jsonify(describe_account(account))
+
+
+def read_grant(stripe, wanted):
+    """Which application (a client id, or our own in a mode), which account, which scope."""
+    scope = wanted.get("scope", "read_write")
+    if scope not in ("read_only", "read_write"):
+        raise ControlError("scope is read_only or read_write.")
+    account = find_account(stripe, wanted.get("account", stripe.offered_accounts()[0].id))
+    if "client_id" in wanted:
+        application = stripe.ledger.applications.get(text(wanted, "client_id"))
+        if application is None:
+            raise ControlError("There is no such client_id.", status=404)
+        return application, account, scope
+    livemode = wanted.get("livemode", False)
+    if not isinstance(livemode, bool):
+        raise ControlError("livemode must be true or false.")
+    return stripe.application(livemode), account, scope
+
+
+def find_account(stripe, account_id):
+    account = stripe.ledger.accounts.get(account_id) if isinstance(account_id, str) else None
+    if account is None:
+        raise ControlError(f"There is no account {account_id!r}.", status=404)
+    return account
+
+
+def text(wanted, name):
+    value = wanted.get(name)
+    if not isinstance(value, str) or not value:
+        raise ControlError(f"{name} must be a text.")
+    return value

@@ -1,0 +1,66 @@
+"""The two error shapes of Stripe, and the local one of the control endpoints."""
+
+
+class OAuthError(Exception):
+    """Refused by connect.stripe.com: `error` is a string, `error_description` a sentence."""
+
+    def __init__(self, status, error, description, **extra):
+        super().__init__(description)
+        self.status = status
+        self.body = {"error": error, "error_description": description, **extra}
+
+
+class ApiError(Exception):
+    """Refused by api.stripe.com, or by the authorize page for an unknown client: an object."""
+
+    def __init__(self, status, message, **fields):
+        super().__init__(message)
+        self.status = status
+        self.body = {"error": {"message": message, **fields}}
+
+
+class ControlError(Exception):
+    """A control request that cannot be understood; never Stripe's own answer."""
+
+    def __init__(self, message, status=422):
+        super().__init__(message)
+        self.status = status
+        self.body = {"error": message}
+
+
+class ChoiceRefused(Exception):
+    """What a person is told on the authorize page itself; the application never hears of it."""
+
+
+def no_authentication():
+    return OAuthError(
+        401,
+        "invalid_client",
+        "No authentication was provided. Send your secret API key using the Authorization "
+        "header, or as a client_secret POST parameter.",
+    )
+
+
+def no_such_key(sent):
+    return OAuthError(401, "invalid_client", f"No such API key: {sent}")
+
+
+def no_such_application(client_id):
+    return OAuthError(401, "invalid_client", f"No such application: '{client_id}'")
+
+
+def not_connected(account_id):
+    return OAuthError(
+        401,
+        "invalid_client",
+        f"This application is not connected to stripe account {account_id}, "
+        "or that account does not exist.",
+    )
+
+
+def invalid_grant(description):
+    return OAuthError(400, "invalid_grant", description)
+
+
+def invalid_request(description):
+    return OAuthError(400, "invalid_request", description)

@@ -1,0 +1,39 @@
+"""The events Stripe sends to a Connect endpoint, in the shape it sends them."""
+
+from .accounts import as_stripe_shows
+from .identifiers import mint
+
+API_VERSION = "2026-06-24"
+
+
+def application_event(kind, connection, created):
+    """The account is named at the top; `data.object` is the *application*, with its client id."""
+    application = connection.application
+    named = application_object(application)
+    return event(kind, connection.account.id, application.livemode, named, created)
+
+
+def application_object(application):
+    return {"id": application.client_id, "object": "application", "name": application.platform}
+
+
+def account_updated(connection, created):
+    shown = as_stripe_shows(connection.account)
+    livemode = connection.application.livemode
+    return event("account.updated", connection.account.id, livemode, shown, created)
+
+
+def event(kind, account_id, livemode, about, created):
+    is_versioned = about.get("object") != "application"
+    return {
+        "id": mint("evt_", 24),
+        "object": "event",
+        "account": account_id,
+        "api_version": API_VERSION if is_versioned else None,
+        "created": int(created),
+        "data": {"object": about},
+        "livemode": livemode,
+        "pending_webhooks": 1,
+        "request": {"id": None, "idempotency_key": None},
+        "type": kind,
+    }

@@ -1,0 +1,127 @@
+"""What happens around every request: it is noted, it may meet a fault, it gets its headers."""
+
+from flask import Response, current_app, g, request
+from werkzeug.exceptions import HTTPException
+
+from .errors import ApiError, ControlError, OAuthError
+from .events import API_VERSION
+from .identifiers import mint
+
+OWN_PAGES = ("/_control", "/dashboard", "/static")
+OAUTH_PATHS = {
+    "/oauth/token": "token",
+    "/oauth/deauthorize": "deauthorize",
+    "/oauth/authorize": "authorize",
+}
+# As recorded on connect.stripe.com, on every answer.
+HEADERS = {
+    "Cache-Control": "max-age=0, no-cache, no-store, must-revalidate",
+    "Pragma": "no-cache",
+    "Expires": "0",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "none",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "Strict-Transport-Security": "max-age=31556926; includeSubDomains; preload",
+}
+PAGE_POLICY = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'"
+
+
+def install(app):
+    app.before_request(begin)
+    app.after_request(finish)
+    for kind in (OAuthError, ApiError, ControlError):
+        app.register_error_handler(kind, render)
+    app.register_error_handler(HTTPException, render_http)
+
+
+def begin():
+    """Note the request; with a fault that does not commit, it goes no further."""
+    stripe = current_app.extensions["local_stripe"]
+    g.request_id = mint("req_", 14)
+    g.fault = g.entry = None
+    if request.path.startswith(OWN_PAGES):
+        return None
+    g.entry = stripe.requests.arrived(request, g.request_id, stripe.clock.real())
+    if (known := replay(stripe)) is not None:
+        return known
+    g.fault = stripe.faults.take(path_name(request.path))
+    if g.fault is None:
+        return None
+    g.entry["fault"] = g.fault.name
+    if g.fault.kind.wire is not None:
+        request.environ.get("local_stripe.faults", []).append(g.fault)
+    g.fault.pause()
+    return None if g.fault.commits else faulty(stripe, None)
+
+
+def path_name(path):
+    if path.startswith("/v1/account"):
+        return "accounts"
+    return OAUTH_PATHS.get(path)
+
+
+def faulty(stripe, real):
+    """The answer the fault gives; below HTTP, whatever there is goes on to the wire."""
+    if g.fault.kind.answer is not None:
+        return g.fault.kind.answer(stripe, g.fault, real)
+    return real if real is not None else Response(status=500)
+
+
+def finish(response):
+    stripe = current_app.extensions["local_stripe"]
+    if g.fault is not None and g.fault.commits:
+        response = faulty(stripe, response)
+    remember(stripe, response)
+    dress(stripe, response)
+    if g.entry is not None:
+        g.entry["status"] = response.status_code
+    return response
+
+
+def replay(stripe):
+    answer = stripe.replays.get(request.headers.get("Idempotency-Key"))
+    if answer is None or request.path != "/oauth/token":
+        return None
+    body, status, kind = answer
+    return Response(body, status, {"Idempotent-Replayed": "true"}, content_type=kind)
+
+
+def remember(stripe, response):
+    """Only with the switch: whether connect.stripe.com honours Idempotency-Key is unknown."""
+    key = request.headers.get("Idempotency-Key")
+    if key and request.path == "/oauth/token" and stripe.switches["idempotency_on_connect"]:
+        stripe.replays[key] = (response.get_data(), response.status_code, response.content_type)
+
+
+def dress(stripe, response):
+    for name, value in HEADERS.items():
+        response.headers[name] = value
+    if is_named(stripe, response):
+        response.headers["Request-Id"] = g.request_id
+    if response.status_code == 401:
+        response.headers["Www-Authenticate"] = 'Bearer realm="Stripe"'
+    if request.path.startswith("/v1/"):
+        version = request.headers.get("Stripe-Version", API_VERSION)
+        response.headers["Stripe-Version"] = version
+    elif request.path.startswith("/oauth/"):
+        for cookie in ("machine_identifier", "private_machine_identifier"):
+            response.set_cookie(cookie, mint("", 22), secure=True, httponly=True, samesite="None")
+    if response.mimetype == "text/html":
+        response.headers["Content-Security-Policy"] = PAGE_POLICY
+
+
+def is_named(stripe, response):
+    is_foreign = request.path.startswith("/v1/") and response.status_code == 403
+    return not is_foreign or stripe.switches["forbidden_account_has_request_id"]
+
+
+def render(error):
+    return current_app.extensions["local_stripe"].json(error.body, error.status)
+
+
+def render_http(error):
+    """404, 405 and the like, in the API's words."""
+    url = f"{request.method}: {request.path}"
+    message = f"Unrecognized request URL ({url})." if error.code == 404 else error.description
+    body = {"error": {"message": message, "type": "invalid_request_error"}}
+    return current_app.extensions["local_stripe"].json(body, error.code)

@@ -1,0 +1,78 @@
+"""The local Stripe as one object: what it remembers and what it can be told to do."""
+
+import json
+
+from flask import Response
+
+from .cast import PLATFORM, application_named, new_ledger
+from .clock import Clock
+from .faults import Faults
+from .recording import RequestLog
+from .switches import Switches
+from .webhooks import Webhooks
+
+
+class LocalStripe:
+    def __init__(self, *, seed, redirect_uris, webhook_url=None, clock):
+        self.seed = seed
+        self.redirect_uris = list(redirect_uris)
+        self.clock = Clock(clock)
+        self.faults = Faults()
+        self.requests = RequestLog()
+        self.switches = Switches()
+        self.replays = {}
+        self.ledger = new_ledger(seed, self.clock.real())
+        self.webhooks = Webhooks(self.clock, self.switches, self.application, webhook_url)
+
+    def application(self, livemode):
+        """Our platform's application in one mode."""
+        return application_named(self.ledger, PLATFORM, livemode)
+
+    def settings(self):
+        """What to PATCH to the service's settings, both modes."""
+        live, test = self.application(True), self.application(False)
+        return {
+            "stripe-client-id": live.client_id,
+            "stripe-secret-key": live.secret_key,
+            "stripe-publishable-key": live.publishable_key,
+            "stripe-test-client-id": test.client_id,
+            "stripe-test-secret-key": test.secret_key,
+            "stripe-test-publishable-key": test.publishable_key,
+            "stripe-webhook-secret": self.webhooks.secrets[True],
+            "stripe-test-webhook-secret": self.webhooks.secrets[False],
+        }
+
+    def offered_accounts(self):
+        with self.ledger.lock:
+            return [account for account in self.ledger.accounts.values() if account.is_offered]
+
+    def redirect_uris_of(self, application):
+        """Live mode knows no http addresses, unless a switch says so."""
+        if not application.livemode or self.switches["live_http_redirects"]:
+            return self.redirect_uris
+        return [uri for uri in self.redirect_uris if uri.startswith("https://")]
+
+    def disconnect(self, client_id, account_id):
+        """What the account's owner does in the Dashboard; the platform hears of it by webhook."""
+        with self.ledger.lock:
+            connection = self.ledger.disconnect(client_id, account_id)
+        if connection is not None:
+            self.webhooks.application_event("account.application.deauthorized", connection)
+        return connection
+
+    def restrict(self, account, disabled_reason):
+        """Stop the account's charges, or let them flow again with None."""
+        with self.ledger.lock:
+            account.disabled_reason = disabled_reason
+            held = [each for each in self.ledger.connections.values() if each.account is account]
+        for connection in held:
+            self.webhooks.account_updated(connection)
+
+    def json(self, body, status=200):
+        """As Stripe prints it: two spaces, and a charset on errors only."""
+        kind = "application/json" if status == 200 else "application/json; charset=utf-8"
+        return Response(json.dumps(body, indent=2) + "\n", status, content_type=kind)
+
+    def stop(self):
+        self.faults.lift_all()
+        self.webhooks.stop()

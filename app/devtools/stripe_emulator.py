@@ -1,0 +1,126 @@
+"""The local Stripe's front door: make it, serve it, say where it is.
+
+    python -m app.devtools.stripe_emulator --port 12111
+
+It imports nothing from the rest of the service, and nothing in the service but the command that
+starts it imports it: the service reaches it by HTTP alone. See docs/local-stripe.md.
+"""
+
+import argparse
+import json
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Flask
+
+from .local_stripe import (
+    accounts,
+    authorize,
+    control,
+    control_webhooks,
+    dashboard,
+    elsewhere,
+    hooks,
+    oauth,
+)
+from .local_stripe.server import Server
+from .local_stripe.world import LocalStripe
+
+PARTS = (authorize, oauth, accounts, control, control_webhooks, dashboard, elsewhere)
+DEFAULT_PORT = 12111
+DEFAULT_REDIRECT_URIS = (
+    "http://127.0.0.1:5000/connect/callback",
+    "http://localhost:5000/connect/callback",
+    "http://localhost:4200/torii/redirect.html",
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How one local Stripe differs from another.
+
+    `clock` gives seconds since 1970. The same `seed` gives the same keys, client ids and
+    accounts after every start; codes and tokens are always fresh.
+    """
+
+    redirect_uris: tuple = DEFAULT_REDIRECT_URIS
+    webhook_url: str | None = None
+    seed: str = "local-stripe"
+    clock: Callable[[], float] = time.time
+
+
+def create_emulator(options=None):
+    """The WSGI application; its `extensions["local_stripe"]` is the Stripe behind it."""
+    options = options or Options()
+    app = Flask("app.devtools.local_stripe")
+    app.extensions["local_stripe"] = LocalStripe(
+        seed=options.seed,
+        redirect_uris=options.redirect_uris or DEFAULT_REDIRECT_URIS,
+        webhook_url=options.webhook_url,
+        clock=options.clock,
+    )
+    hooks.install(app)
+    for part in PARTS:
+        app.register_blueprint(part.blueprint)
+    return app
+
+
+class Emulator:
+    """A local Stripe that is being served from a thread of this process; for tests."""
+
+    def __init__(self, options=None, *, host="127.0.0.1", port=0):
+        self.app = create_emulator(options)
+        self.stripe = self.app.extensions["local_stripe"]
+        self.server = Server(host, port, self.app)
+        self.url = self.server.url
+        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception):
+        self.stripe.stop()
+        self.server.stop()
+        self._thread.join()
+
+
+def announcement(url, stripe):
+    """What a person or a script needs to set the service up: printed as one line."""
+    return {
+        "url": url,
+        "settings": stripe.settings(),
+        "redirect_uris": stripe.redirect_uris,
+        "accounts": [control.describe_account(each) for each in stripe.offered_accounts()],
+    }
+
+
+def run(port=DEFAULT_PORT, redirect_uris=(), webhook_url=None, host="127.0.0.1", seed=Options.seed):
+    """Print the announcement and serve until SIGINT or SIGTERM."""
+    options = Options(tuple(redirect_uris), webhook_url, seed)
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *received: ended.set())
+    with Emulator(options, host=host, port=port) as emulator:
+        sys.stdout.write(json.dumps(announcement(emulator.url, emulator.stripe)) + "\n")
+        sys.stdout.flush()
+        ended.wait()
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="stripe_emulator", description=__doc__.split("\n")[0])
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 picks a free one")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--redirect-uri", action="append", default=[], metavar="URI")
+    parser.add_argument("--webhook-url", metavar="URL")
+    parser.add_argument("--seed", default=Options.seed, help="other keys and account ids")
+    given = parser.parse_args(arguments)
+    run(given.port, given.redirect_uri, given.webhook_url, given.host, given.seed)
+
+
+if __name__ == "__main__":
+    main()
