@@ -56,8 +56,9 @@ class PostgresServer:
     One private server. Its data lives until `close()`; `stop()` and `start()` keep data, port and
     password, so that a test can take the database away from a running service and give it back.
 
-    *fsync* off is quick and survives everything but the machine's own crash; turn it on where
-    durability is what is measured. *settings* are further lines of postgresql.conf, by name.
+    *fsync* off is quick, and what was committed still survives `stop("immediate")` and SIGKILL,
+    everything but the machine's own crash; turn it on where the cost of durability is measured.
+    *settings* are further lines of postgresql.conf, by name.
     """
 
     def __init__(
@@ -74,10 +75,10 @@ class PostgresServer:
         self.fsync = fsync
         self._databases = 0
         self._folder: Path | None = None
-        durability = dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), fsync)
         self._settings = {
             **SETTINGS,
-            **durability,
+            "fsync": fsync,
+            "full_page_writes": fsync,
             "max_connections": max_connections,
             **(settings or {}),
         }
@@ -258,13 +259,20 @@ class PostgresServer:
         guardian.watch(self.process.pid, signal_number=signal.SIGQUIT, directory=str(self.folder))
         deadline = time.monotonic() + START_SECONDS
         while self.running and time.monotonic() < deadline:
-            try:
+            if self._says_ready():
                 self.check_is_ours()
                 return True
-            except (psycopg2.OperationalError, ForeignServer):
-                time.sleep(0.05)
+            time.sleep(0.01)
         self.stop("immediate")
         return False
+
+    def _says_ready(self) -> bool:
+        """Ask the lock file, not the port: who answers there is known only afterwards."""
+        try:
+            lines = (self.data_directory / "postmaster.pid").read_text().split("\n")
+        except FileNotFoundError:
+            return False
+        return lines[0] == str(self.process.pid) and len(lines) > 7 and lines[7].strip() == "ready"
 
     def _privately(self) -> dict:
         """How the programs are run: never as root, without our environment and its PG… names."""
