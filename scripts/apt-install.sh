@@ -13,7 +13,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 export DEBIAN_FRONTEND=noninteractive
-apt() { apt-get -q -y -o DPkg::Lock::Timeout=300 -o APT::Color=0 "$@" >&2 </dev/null; }
+apt() { apt-get -qq -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" >&2 </dev/null; }
 
 apt update
 apt install --no-install-recommends "$@"
