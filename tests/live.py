@@ -64,14 +64,13 @@ class Service(Program):
         return [child.pid for child in psutil.Process(self.pid).children()]
 
     def _answers(self) -> bool:
-        """Whether it is up, and it is ours: a stranger may have taken the port before us."""
+        """Whether it is up. A stranger may have the port: nobody is asked before we listen."""
         try:
-            status = _get(self.url + "/health/live").status
             sockets = psutil.Process(self.pid).net_connections(kind="tcp")
+            listening = {s.laddr.port for s in sockets if s.status == psutil.CONN_LISTEN}
+            return self.port in listening and _get(self.url + "/health/live").status == 200
         except (OSError, http.client.HTTPException, psutil.NoSuchProcess):
             return False
-        listening = {s.laddr.port for s in sockets if s.status == psutil.CONN_LISTEN}
-        return status == 200 and self.port in listening
 
 
 class LocalStripe(Program):
