@@ -10,6 +10,7 @@ from .switches import SWITCHES
 blueprint = Blueprint("control", __name__, url_prefix="/_control")
 
 MOST_CODES = 10_000
+LARGEST = 1e11
 
 
 def stripe_here():
@@ -48,10 +49,7 @@ def faults():
 def clock():
     stripe = stripe_here()
     if request.method == "POST":
-        seconds = known(body(), "advance").get("advance")
-        if type(seconds) not in (int, float):
-            raise ControlError("advance must be a number of seconds.")
-        stripe.clock.advance(seconds)
+        stripe.clock.advance(number(known(body(), "advance").get("advance"), "advance"))
     return jsonify(now=stripe.clock.now(), offset=stripe.clock.offset)
 
 
@@ -61,6 +59,13 @@ def requests():
     if request.method == "DELETE":
         log.clear()
     return jsonify(requests=log.entries(), codes_presented_twice=log.codes_presented_twice())
+
+
+@blueprint.post("/reset")
+def reset():
+    """Everything as after a start."""
+    stripe_here().reset()
+    return jsonify(reset=True)
 
 
 @blueprint.route("/switches", methods=["GET", "POST"])
@@ -230,3 +235,9 @@ def text(wanted, name):
     if not isinstance(value, str) or not value:
         raise ControlError(f"{name} must be a text.")
     return value
+
+
+def number(value, name):
+    if type(value) in (int, float) and abs(value) < LARGEST:
+        return value
+    raise ControlError(f"{name} must be a number of seconds.")

@@ -3,7 +3,7 @@
 from flask import Blueprint, jsonify
 
 from . import events
-from .control import body, find_account, known, stripe_here, text
+from .control import body, find_account, known, number, stripe_here, text
 from .errors import ControlError
 
 blueprint = Blueprint("control_webhooks", __name__, url_prefix="/_control")
@@ -81,8 +81,7 @@ def send(stripe, spec):
         raise ControlError("send must be an object.")
     event = made_to_measure(stripe, known(spec, *SPEC))
     overrides = {name: spec[name] for name in ("age", "secret", "signature") if name in spec}
-    if type(overrides.get("age", 0)) not in (int, float):
-        raise ControlError("age must be a number of seconds.")
+    number(overrides.get("age", 0), "age")
     for name in ("secret", "signature"):
         if overrides.get(name) is not None:
             text(overrides, name)
@@ -96,14 +95,12 @@ def made_to_measure(stripe, spec):
         raise ControlError("livemode must be true or false.")
     kind = text(spec, "type")
     account = find_account(stripe, spec.get("account"))
-    event = events.event(
-        kind,
-        account.id,
-        livemode,
-        spec.get("object") or natural_object(stripe, kind, account, livemode),
-        spec.get("created", stripe.clock.real()),
-    )
-    return {**event, "id": spec.get("id", event["id"])}
+    about = spec.get("object") or natural_object(stripe, kind, account, livemode)
+    if not isinstance(about, dict):
+        raise ControlError("object must be an object.")
+    created = number(spec.get("created", stripe.clock.real()), "created")
+    event = events.event(kind, account.id, livemode, about, created)
+    return {**event, "id": text(spec, "id")} if "id" in spec else event
 
 
 def natural_object(stripe, kind, account, livemode):
@@ -122,6 +119,6 @@ def describe(stripe):
 
 
 def seconds(value):
-    if type(value) in (int, float) and 0 <= value <= LONGEST_WAIT:
+    if 0 <= number(value, "wait") <= LONGEST_WAIT:
         return value
     raise ControlError(f"wait must be a number of seconds up to {LONGEST_WAIT}.")

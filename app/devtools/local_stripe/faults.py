@@ -99,7 +99,7 @@ class Fault:
         """Refuse unknown names and arguments of the wrong kind."""
         wanted = dict(wanted)
         name = wanted.pop("fault")
-        if name not in KINDS:
+        if not isinstance(name, str) or name not in KINDS:
             raise ControlError(f"There is no fault {name!r}. Known: {', '.join(KINDS)}.")
         kind = KINDS[name]
         times = positive(wanted.pop("times", None), "times")

@@ -101,6 +101,13 @@ class Webhooks:
                 self._keep(copy)
                 self._enqueue(copy)
 
+    def forget(self):
+        """Drop every event, sent or not."""
+        with self._changed:
+            self._deliveries.clear()
+            self._due.clear()
+            self.held = None
+
     # looking
 
     def deliveries(self):

@@ -73,6 +73,16 @@ class LocalStripe:
         kind = "application/json" if status == 200 else "application/json; charset=utf-8"
         return Response(json.dumps(body, indent=2) + "\n", status, content_type=kind)
 
+    def reset(self):
+        """As after a start: only the keys and the webhook address and secrets stay."""
+        self.faults.lift_all()
+        self.requests.clear()
+        self.replays.clear()
+        self.switches.change(dict.fromkeys(self.switches.as_dict()))
+        self.clock.advance(-self.clock.offset)
+        self.ledger = new_ledger(self.seed, self.clock.real())
+        self.webhooks.forget()
+
     def stop(self):
         self.faults.lift_all()
         self.webhooks.stop()
