@@ -1,5 +1,7 @@
 """The files around the code keep their promises: names, locks, targets, hooks."""
 
+import ast
+import importlib.metadata
 import os
 import re
 import shutil
@@ -30,7 +32,11 @@ def locked(name):
 def wanted(name):
     text = (ROOT / f"{name}.in").read_text()
     found = re.findall(r"^([A-Za-z0-9_.-]+)==(\S+)", text, re.MULTILINE)
-    return {re.sub(r"[-_.]+", "-", package).lower(): version for package, version in found}
+    return {_normal(package): version for package, version in found}
+
+
+def _normal(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def test_bare_make_lists_every_target_with_one_line():
@@ -129,6 +135,36 @@ def test_a_lock_has_hashes_and_no_place(name):
 
 def test_tests_run_with_the_versions_that_the_service_runs_with():
     assert locked("requirements").items() <= locked("requirements-dev").items()
+
+
+def imported(*places):
+    """The top-level names that Python files import, wherever in a file they do."""
+    files = [file for place in places for file in [ROOT / place, *(ROOT / place).rglob("*.py")]]
+    for file in files:
+        if file.suffix == ".py" and file.exists():
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.Import):
+                    yield from (alias.name.partition(".")[0] for alias in node.names)
+                elif isinstance(node, ast.ImportFrom) and not node.level:
+                    yield node.module.partition(".")[0]
+
+
+@pytest.mark.parametrize(
+    ("lock", "places"),
+    [
+        ("requirements", ["app", "migrations", "config.py", "manage.py", "gunicorn.conf.py"]),
+        ("requirements-dev", ["tests", "benchmarks", "scripts"]),
+    ],
+)
+def test_everything_imported_is_locked(lock, places):
+    ours = {path.stem for path in ROOT.iterdir()}
+    packages = importlib.metadata.packages_distributions()
+    foreign = set(imported(*places)) - sys.stdlib_module_names - ours
+
+    installs = {name: {_normal(n) for n in packages.get(name, [name])} for name in foreign}
+    missing = {name for name, found in installs.items() if not found & locked(lock).keys()}
+
+    assert missing == set()
 
 
 def test_commits_are_checked_by_the_same_tools_as_make_lint():
