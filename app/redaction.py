@@ -10,7 +10,7 @@ from typing import Any
 MAX_CHARACTERS = 300
 ELLIPSIS = "…"
 
-_TAIL = r"[\w*.+/=~%-]*"
+_TAIL = r"[\w*.+/=~%…-]*"
 # In text from outside every prefix counts, also in the middle of a word.
 _ANY_SECRET = re.compile(rf"(sk|rk|pk|rt|ac|whsec)_{_TAIL}")
 # Our own log lines and tracebacks hold words such as "start_thread": after a letter or digit, a
