@@ -23,6 +23,7 @@ from .local_stripe import (
     control,
     control_webhooks,
     dashboard,
+    describe,
     elsewhere,
     hooks,
     oauth,
@@ -44,13 +45,15 @@ class Options:
     """How one local Stripe differs from another.
 
     `clock` gives seconds since 1970. The same `seed` gives the same keys, client ids and
-    accounts after every start; codes and tokens are always fresh.
+    accounts after every start; codes and tokens are always fresh. With a `state_file`, accounts
+    and connections survive a restart too.
     """
 
     redirect_uris: tuple = DEFAULT_REDIRECT_URIS
     webhook_url: str | None = None
     seed: str = "local-stripe"
     clock: Callable[[], float] = time.time
+    state_file: str | None = None
 
 
 def create_emulator(options=None):
@@ -59,9 +62,10 @@ def create_emulator(options=None):
     app = Flask("app.devtools.local_stripe")
     app.extensions["local_stripe"] = LocalStripe(
         seed=options.seed,
-        redirect_uris=options.redirect_uris or DEFAULT_REDIRECT_URIS,
+        redirect_uris=options.redirect_uris,
         webhook_url=options.webhook_url,
         clock=options.clock,
+        state_file=options.state_file,
     )
     hooks.install(app)
     for part in PARTS:
@@ -95,20 +99,37 @@ def announcement(url, stripe):
         "url": url,
         "settings": stripe.settings(),
         "redirect_uris": stripe.redirect_uris,
-        "accounts": [control.describe_account(each) for each in stripe.offered_accounts()],
+        "accounts": [describe.account(each) for each in stripe.offered_accounts()],
     }
 
 
-def run(port=DEFAULT_PORT, redirect_uris=(), webhook_url=None, host="127.0.0.1", seed=Options.seed):
-    """Print the announcement and serve until SIGINT or SIGTERM."""
-    options = Options(tuple(redirect_uris), webhook_url, seed)
+def run(
+    port=DEFAULT_PORT,
+    redirect_uris=(),
+    webhook_url=None,
+    host="127.0.0.1",
+    seed=Options.seed,
+    state_file=None,
+):
+    """Print the announcement and serve until SIGINT or SIGTERM.
+
+    Without *redirect_uris* the usual local ones are registered; port 0 picks a free one.
+    """
+    options = Options(
+        tuple(redirect_uris) or DEFAULT_REDIRECT_URIS,
+        webhook_url=webhook_url,
+        seed=seed,
+        state_file=state_file,
+    )
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *received: ended.set())
     with Emulator(options, host=host, port=port) as emulator:
         sys.stdout.write(json.dumps(announcement(emulator.url, emulator.stripe)) + "\n")
         sys.stdout.flush()
-        ended.wait()
+        # In short steps, because a signal that another thread catches would not wake us.
+        while not ended.wait(0.2):
+            pass
 
 
 def main(arguments=None):
@@ -118,8 +139,16 @@ def main(arguments=None):
     parser.add_argument("--redirect-uri", action="append", default=[], metavar="URI")
     parser.add_argument("--webhook-url", metavar="URL")
     parser.add_argument("--seed", default=Options.seed, help="other keys and account ids")
+    parser.add_argument("--state", metavar="FILE", help="keep accounts and connections in it")
     given = parser.parse_args(arguments)
-    run(given.port, given.redirect_uri, given.webhook_url, given.host, given.seed)
+    run(
+        port=given.port,
+        redirect_uris=given.redirect_uri,
+        webhook_url=given.webhook_url,
+        host=given.host,
+        seed=given.seed,
+        state_file=given.state,
+    )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from flask import Blueprint, current_app, jsonify, request
 
+from . import describe
 from .cast import create_account
 from .errors import ControlError
 from .faults import KINDS
@@ -84,65 +85,12 @@ def state():
     ledger = stripe.ledger
     with ledger.lock:
         return jsonify(
-            applications=[describe_application(each) for each in ledger.applications.values()],
-            accounts=[describe_account(each) for each in ledger.accounts.values()],
-            connections=[describe_connection(each) for each in ledger.connections.values()],
-            tokens=[describe_token(each) for each in ledger.tokens.values()],
-            codes=[describe_code(each) for each in ledger.codes.values()],
+            applications=[describe.application(each) for each in ledger.applications.values()],
+            accounts=[describe.account(each) for each in ledger.accounts.values()],
+            connections=[describe.connection(each) for each in ledger.connections.values()],
+            tokens=[describe.token(each) for each in ledger.tokens.values()],
+            codes=[describe.code(each) for each in ledger.codes.values()],
         )
-
-
-def describe_application(application):
-    return {name: getattr(application, name) for name in application.__dataclass_fields__}
-
-
-def describe_account(account):
-    return {
-        "id": account.id,
-        "email": account.email,
-        "country": account.country,
-        "default_currency": account.currency,
-        "display_name": account.display_name,
-        "charges_enabled": account.disabled_reason is None,
-        "disabled_reason": account.disabled_reason,
-        "controlled_by": account.controlled_by,
-        "is_platform": account.is_platform,
-    }
-
-
-def describe_connection(connection):
-    return {
-        "account": connection.account.id,
-        "client_id": connection.application.client_id,
-        "livemode": connection.application.livemode,
-        "platform": connection.application.platform,
-        "scope": connection.scope,
-        "refresh_token": connection.refresh_token,
-        "valid_tokens": [token.value for token in connection.tokens if token.valid],
-    }
-
-
-def describe_token(token):
-    return {
-        "access_token": token.value,
-        "account": token.connection.account.id,
-        "client_id": token.connection.application.client_id,
-        "livemode": token.livemode,
-        "scope": token.scope,
-        "valid": token.valid,
-    }
-
-
-def describe_code(code):
-    return {
-        "code": code.value,
-        "account": code.account.id,
-        "client_id": code.application.client_id,
-        "livemode": code.application.livemode,
-        "scope": code.scope,
-        "used": code.used,
-        "presented": code.presented,
-    }
 
 
 @blueprint.post("/codes")
@@ -170,7 +118,7 @@ def connections():
     with stripe.ledger.lock:
         application, account, scope = read_grant(stripe, wanted)
         connection = stripe.ledger.connect(application, account, scope, stripe.clock.now())
-        return jsonify(describe_connection(connection)), 201
+        return jsonify(describe.connection(connection)), 201
 
 
 @blueprint.delete("/connections")
@@ -190,7 +138,7 @@ def accounts():
     given = {name: text(wanted, name) for name in ("email", "country", "display_name")}
     with stripe.ledger.lock:
         account = create_account(stripe.ledger, now=stripe.clock.real(), **given)
-    return jsonify(describe_account(account)), 201
+    return jsonify(describe.account(account)), 201
 
 
 @blueprint.post("/accounts/<account_id>")
@@ -203,7 +151,7 @@ def account(account_id):
         raise ControlError("disabled_reason must be a text or null.")
     account = find_account(stripe, account_id)
     stripe.restrict(account, reason)
-    return jsonify(describe_account(account))
+    return jsonify(describe.account(account))
 
 
 def read_grant(stripe, wanted):

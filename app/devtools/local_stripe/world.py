@@ -4,6 +4,7 @@ import json
 
 from flask import Response
 
+from . import memory
 from .cast import PLATFORM, application_named, new_ledger
 from .clock import Clock
 from .faults import Faults
@@ -13,8 +14,9 @@ from .webhooks import Webhooks
 
 
 class LocalStripe:
-    def __init__(self, *, seed, redirect_uris, webhook_url=None, clock):
+    def __init__(self, *, seed, redirect_uris, clock, webhook_url=None, state_file=None):
         self.seed = seed
+        self.state_file = state_file
         self.redirect_uris = list(redirect_uris)
         self.clock = Clock(clock)
         self.faults = Faults()
@@ -23,6 +25,8 @@ class LocalStripe:
         self.replays = {}
         self.ledger = new_ledger(seed, self.clock.real())
         self.webhooks = Webhooks(self.clock, self.switches, self.application, webhook_url)
+        if state_file is not None:
+            memory.restore(self.ledger, state_file)
 
     def application(self, livemode):
         """Our platform's application in one mode."""
@@ -86,3 +90,5 @@ class LocalStripe:
     def stop(self):
         self.faults.lift_all()
         self.webhooks.stop()
+        if self.state_file is not None:
+            memory.save(self.ledger, self.state_file)

@@ -1,0 +1,59 @@
+"""The service: `create_app` is the one place where its parts meet."""
+
+from datetime import timedelta
+
+from flask import Flask
+
+from app import api, auth, edge, error_handlers
+from app.clients.stripe_connect import StripeConnect
+from app.crypto import Cipher
+from app.database import engine_options, watch
+from app.extensions import db, jwt, limiter, migrate
+from app.logs import configure_logging
+from config import Config, load_config
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """
+    Return the WSGI application for *config* (default: what the environment says).
+
+    Raises ConfigError if the configuration cannot be used.
+    """
+    config = config or load_config()
+    configure_logging(config.log_level, config.log_format)
+    app = Flask(__name__, static_folder=None)
+    app.extensions["config"] = config
+    app.extensions["cipher"] = Cipher(config.encryption_keys)
+    app.extensions["stripe"] = StripeConnect(
+        connect_url=config.stripe_connect_url,
+        api_url=config.stripe_api_url,
+        timeout=config.stripe_timeout,
+        max_in_flight=config.exchanges_in_flight,
+    )
+    _bind_extensions(app, config)
+    error_handlers.init_app(app)
+    edge.init_app(app, config)
+    auth.init_app(app)
+    api.init_app(app)
+    return app
+
+
+def _bind_extensions(app: Flask, config: Config) -> None:
+    app.config.from_mapping(
+        SECRET_KEY=config.secret_key,
+        SQLALCHEMY_DATABASE_URI=config.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(config.database_url),
+        JWT_SECRET_KEY=config.jwt_secret_key,
+        JWT_IDENTITY_CLAIM="identity",
+        JWT_HEADER_TYPE="JWT",
+        JWT_TOKEN_LOCATION=["headers"],
+        JWT_ACCESS_TOKEN_EXPIRES=timedelta(hours=24),
+        RATELIMIT_STORAGE_URI=config.redis_url or "memory://",
+        RATELIMIT_HEADERS_ENABLED=False,
+    )
+    db.init_app(app)
+    migrate.init_app(app, db, render_as_batch=False)
+    jwt.init_app(app)
+    limiter.init_app(app)
+    with app.app_context():
+        watch(db.engine)

@@ -1,0 +1,45 @@
+"""JSON:API in: one table says which address reaches which resource."""
+
+from flask import Blueprint, Flask
+from flask_rest_jsonapi_next import Api
+
+from app.api import events, health, stripe_authorizations
+from app.api.documents import StrictJSONProvider
+from app.auth import right_of
+
+# The variables are strings, so that an address that is no id is simply not found.
+ADDRESSES = {
+    events.EventList: ["/events"],
+    events.EventDetail: ["/events/<event>"],
+    events.EventStripeLinkAttempts: ["/events/<event>/stripe-link-attempts"],
+    stripe_authorizations.EventStripeAuthorization: ["/events/<event>/stripe-authorization"],
+    stripe_authorizations.EventStripeAuthorizationLinkage: [
+        "/events/<event>/relationships/stripe-authorization"
+    ],
+    stripe_authorizations.StripeAuthorizationList: ["/stripe-authorizations"],
+    stripe_authorizations.StripeAuthorizationDetail: ["/stripe-authorizations/<authorization>"],
+    stripe_authorizations.StripeAuthorizationEvent: [
+        "/stripe-authorizations/<authorization>/event"
+    ],
+    stripe_authorizations.StripeAuthorizationEventLinkage: [
+        "/stripe-authorizations/<authorization>/relationships/event"
+    ],
+}
+
+
+METHODS = ("GET", "POST", "PATCH", "DELETE")
+
+
+def init_app(app: Flask) -> None:
+    """Register every address with the methods that have a right. The library's own error handlers stay out: ours answer alone."""
+    app.json = StrictJSONProvider(app)
+    blueprint = Blueprint("api", __name__, url_prefix="/v1")
+    api = Api(blueprint=blueprint)
+    for resource, addresses in ADDRESSES.items():
+        methods = [
+            method for method in METHODS if right_of(method, f"/v1{addresses[0]}") is not None
+        ]
+        options = {"methods": methods}
+        api.route(resource, resource.__name__, *addresses, url_rule_options=options)
+    app.register_blueprint(blueprint)
+    app.register_blueprint(health.blueprint)

@@ -1,0 +1,57 @@
+"""Fields that our schemas share."""
+
+import unicodedata
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import ValidationError
+from marshmallow_jsonapi import fields
+
+NOT_TEXT = {"Cc", "Cs"}  # controls, and halves of surrogate pairs
+ALLOWED_CONTROLS = "\n\r\t"
+
+
+class Text(fields.Str):
+    """Text that any database takes: no NUL, no other controls but line breaks and tabs, bounded."""
+
+    def __init__(self, *, longest: int = 255, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.longest = longest
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if len(text) > self.longest:
+            raise ValidationError(f"This is longer than {self.longest} characters.")
+        if not text.isprintable() and any(map(_is_control, text)):
+            raise ValidationError("This holds characters that are not text.")
+        return text
+
+
+def _is_control(character: str) -> bool:
+    return character not in ALLOWED_CONTROLS and unicodedata.category(character) in NOT_TEXT
+
+
+class Moment(fields.Field):
+    """A moment as ISO 8601 with an offset; without one it is taken for UTC, as the frontend means it."""
+
+    def _serialize(self, value: datetime | None, attr: Any, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else value.isoformat()
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> datetime:
+        if not isinstance(value, str) or len(value) > 40:
+            raise ValidationError("This must be a time in ISO 8601.")
+        try:
+            moment = datetime.fromisoformat(value)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise ValidationError("This must be a time in ISO 8601.") from None
+
+
+class Flag(fields.Bool):
+    """True or false, and nothing that merely looks like it."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("This must be true or false.")
+        return value

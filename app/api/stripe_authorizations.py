@@ -1,0 +1,203 @@
+"""`stripe-authorization`: the link between an event and a Stripe account."""
+
+from dataclasses import replace
+from typing import Any
+
+from flask import current_app, g, request
+from flask_rest_jsonapi_next.data_layers.alchemy import SqlalchemyDataLayer
+
+from app.api.jsonapi import Detail, Linkage, Listing
+from app.api.schemas import EventSchema, StripeAuthorizationSchema
+from app.auth import ORGANIZER, current_caller, require
+from app.errors import Forbidden, IdMismatch
+from app.extensions import db
+from app.models import Event, StripeAuthorization
+from app.services.authorizations import (
+    SeenAuthorization,
+    list_authorizations,
+    read_authorization,
+    read_event_authorization,
+    seen,
+)
+from app.services.claiming import EVENT, Wish
+from app.services.events import find_event, read_event, read_events
+from app.services.linking import Grant, exchange_code, keep_account
+from app.services.unlinking import unlink_account
+
+
+class LinkingDataLayer(SqlalchemyDataLayer):
+    """The library's data layer, with its hook run once and only the keeping ever tried again."""
+
+    def create_object(self, data: dict[str, Any], view_kwargs: dict[str, Any]) -> Any:
+        self.before_create_object(data, view_kwargs)
+        return _keep(data["grant"])
+
+
+def before_create_object(
+    self: SqlalchemyDataLayer, data: dict[str, Any], view_kwargs: dict[str, Any]
+) -> None:
+    """Exchange the authorization code at Stripe: the library's hook, and one call."""
+    data["grant"] = exchange_code(_wish(data["event"], data), current_app.extensions["stripe"])
+
+
+class StripeAuthorizationList(Listing):
+    """`GET` the links that the caller may see in full; `POST` a code to link an account."""
+
+    schema = StripeAuthorizationSchema
+    includes = {"event": EventSchema}
+    filters = {
+        "event": StripeAuthorization.event_id,
+        "stripe-user-id": StripeAuthorization.stripe_user_id,
+        "livemode": StripeAuthorization.livemode,
+    }
+    sorts = {
+        "id": StripeAuthorization.id,
+        "event": StripeAuthorization.event_id,
+        "linked-at": StripeAuthorization.linked_at,
+    }
+    data_layer = {
+        "class": LinkingDataLayer,
+        "session": db.session,
+        "model": StripeAuthorization,
+        "methods": {"before_create_object": before_create_object},
+    }
+
+    def get_page(self) -> tuple[int, list[SeenAuthorization]]:
+        count, page = list_authorizations(current_caller(), g.query.page)
+        return count, _with_events(page)
+
+    def create_object(self, data: dict[str, Any], kwargs: dict[str, Any]) -> SeenAuthorization:
+        link = super().create_object(data, kwargs)
+        self.is_new = isinstance(data["grant"], Grant)
+        return link
+
+    def after_post(self, result: Any) -> Any:
+        """Answer 200 instead of 201 if the code had made its link before."""
+        document, _, headers = super().after_post(result)
+        return document, 201 if self.is_new else 200, headers if self.is_new else {}
+
+
+class StripeAuthorizationDetail(Detail):
+    """One link, by its own id."""
+
+    schema = StripeAuthorizationSchema
+    includes = {"event": EventSchema}
+
+    def find(self, authorization: str) -> SeenAuthorization:
+        return _with_events([read_authorization(authorization, current_caller())])[0]
+
+    def change(self, data: dict[str, Any], authorization: str) -> SeenAuthorization:
+        return _relink(data, read_authorization(authorization, current_caller()))
+
+    def delete(self, authorization: str) -> dict[str, Any]:
+        return _unlink(read_authorization(authorization, current_caller()))
+
+
+class EventStripeAuthorization(StripeAuthorizationDetail):
+    """The link of an event in the current mode."""
+
+    def find(self, event: str) -> SeenAuthorization:
+        return _with_events([read_event_authorization(event, current_caller())])[0]
+
+    def change(self, data: dict[str, Any], event: str) -> SeenAuthorization:
+        return _relink(data, read_event_authorization(event, current_caller()))
+
+    def delete(self, event: str) -> dict[str, Any]:
+        return _unlink(read_event_authorization(event, current_caller()))
+
+
+class StripeAuthorizationEvent(Detail):
+    """The event of a link."""
+
+    schema = EventSchema
+
+    def find(self, authorization: str) -> Event:
+        link = read_authorization(authorization, current_caller())
+        return read_event(str(link.event_id), current_caller())
+
+
+class StripeAuthorizationEventLinkage(Linkage):
+    """The linkage from a link to its event."""
+
+    schema = StripeAuthorizationSchema
+
+    def find(self, authorization: str) -> dict[str, Any]:
+        link = read_authorization(authorization, current_caller())
+        return {
+            "links": {
+                "self": request.path,
+                "related": f"/v1/stripe-authorizations/{link.id}/event",
+            },
+            "data": {"type": "event", "id": str(link.event_id)},
+        }
+
+
+class EventStripeAuthorizationLinkage(Linkage):
+    """The linkage from an event to its link of the current mode; null if there is none to see."""
+
+    schema = EventSchema
+
+    def find(self, event: str) -> dict[str, Any]:
+        seen_event = read_event(event, current_caller())
+        link = seen_event.stripe_authorization
+        return {
+            "links": {
+                "self": request.path,
+                "related": f"/v1/events/{seen_event.id}/stripe-authorization",
+            },
+            "data": link and {"type": "stripe-authorization", "id": str(link.id)},
+        }
+
+
+def _wish(event: str, data: dict[str, Any], *, replacing: int | None = None) -> Wish:
+    config = current_app.extensions["config"]
+    return Wish(
+        event=event,
+        caller=current_caller(),
+        code=data["stripe_auth_code"],
+        state=data.get("state"),
+        state_required=config.stripe_require_state,
+        timeout=config.stripe_timeout,
+        replacing=replacing,
+    )
+
+
+def _keep(grant: Grant | StripeAuthorization) -> SeenAuthorization:
+    """Keep what was granted. Who links is an organizer, and sees the link as one."""
+    if isinstance(grant, Grant):
+        grant = keep_account(grant, current_app.extensions["stripe"])
+    return seen(grant, ORGANIZER)
+
+
+def _relink(data: dict[str, Any], link: SeenAuthorization) -> SeenAuthorization:
+    """Exchange a new code and put what it grants in the place of *link*."""
+    require(link.role, ORGANIZER, "connect another account")
+    if data["id"] != str(link.id):
+        raise IdMismatch("The id is not that of the address.", pointer="/data/id")
+    if "event" in data:
+        _refuse_move(data["event"], link)
+    wish = _wish(str(link.event_id), data, replacing=link.id)
+    return _keep(exchange_code(wish, current_app.extensions["stripe"]))
+
+
+def _refuse_move(reference: str, link: SeenAuthorization) -> None:
+    """A link stays with its event: NotFound if the other may not be known, else Forbidden."""
+    if find_event(reference, current_caller()).id != link.event_id:
+        raise Forbidden("A connected account cannot be moved to another event.", pointer=EVENT)
+
+
+def _unlink(link: SeenAuthorization) -> dict[str, Any]:
+    stripe = current_app.extensions["stripe"]
+    deauthorization = unlink_account(link.id, current_caller(), stripe)
+    return {
+        "meta": {"message": "Object successfully deleted", "deauthorization": deauthorization},
+        "jsonapi": {"version": "1.0"},
+    }
+
+
+def _with_events(links: list[SeenAuthorization]) -> list[SeenAuthorization]:
+    """Give *links* their whole events if the query includes them."""
+    if "event" not in g.query.include:
+        return links
+    events = read_events([link.event_id for link in links], current_caller())
+    return [replace(link, event=events[link.event_id]) for link in links]

@@ -1,0 +1,205 @@
+"""
+Who is asking, and what they may do.
+
+`RIGHTS` below is the whole of it: the code asks this table, and the tests are generated from it. A
+route that is not in it is refused.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from time import time
+from typing import Any
+
+from flask import Flask, g, request
+from flask_jwt_extended import decode_token
+from flask_jwt_extended.exceptions import JWTExtendedException
+from jwt.exceptions import PyJWTError
+from sqlalchemy import ColumnElement, bindparam, case, exists, func, or_, select
+
+from app.database import read
+from app.errors import Forbidden, Internal, Unauthenticated
+from app.models import EndedSession, User, UsersEventsRole
+
+
+class Role(IntEnum):
+    """What somebody is to an event (or, for ANYONE, USER and ADMIN, to the platform)."""
+
+    ANYONE = 0
+    USER = 1
+    COORGANIZER = 2
+    ORGANIZER = 3
+    OWNER = 4
+    ADMIN = 5
+
+
+ANYONE, USER, COORGANIZER, ORGANIZER, OWNER, ADMIN = Role
+
+# The least role for each endpoint. Where a route is about an event, two rules come first: an event
+# that was deleted is there for nobody, and a draft only from COORGANIZER up (404, not 403).
+RIGHTS = {
+    "GET /health/live": ANYONE,
+    "GET /health/ready": ANYONE,
+    "POST /auth/session": ANYONE,
+    "POST /v1/auth/login": ANYONE,
+    "POST /v1/auth/token/refresh": ANYONE,  # asks for a refresh token by itself
+    "POST /v1/auth/logout": ANYONE,  # asks for any token by itself
+    "POST /v1/auth/fresh-login": USER,
+    "GET /v1/users/<user>": USER,  # oneself, or ADMIN
+    "GET /v1/settings": ANYONE,  # the public part; ADMIN sees all
+    "GET /v1/settings/<setting>": ANYONE,
+    "PATCH /v1/settings": ADMIN,
+    "PATCH /v1/settings/<setting>": ADMIN,
+    "GET /v1/events": ANYONE,  # published ones and one's own
+    "POST /v1/events": USER,
+    "GET /v1/events/<event>": ANYONE,
+    "PATCH /v1/events/<event>": COORGANIZER,
+    "DELETE /v1/events/<event>": OWNER,
+    "GET /v1/events/<event>/users-events-roles": OWNER,
+    "POST /v1/users-events-roles": OWNER,
+    "DELETE /v1/users-events-roles/<role>": OWNER,
+    "GET /v1/stripe-authorizations": USER,  # those at whose event one is COORGANIZER
+    "POST /v1/stripe-authorizations": ORGANIZER,
+    "GET /v1/stripe-authorizations/<authorization>": ANYONE,  # the private part: COORGANIZER
+    "PATCH /v1/stripe-authorizations/<authorization>": ORGANIZER,
+    "DELETE /v1/stripe-authorizations/<authorization>": ORGANIZER,
+    "GET /v1/stripe-authorizations/<authorization>/event": ANYONE,
+    "GET /v1/stripe-authorizations/<authorization>/relationships/event": ANYONE,
+    "GET /v1/events/<event>/stripe-authorization": ANYONE,
+    "PATCH /v1/events/<event>/stripe-authorization": ORGANIZER,
+    "DELETE /v1/events/<event>/stripe-authorization": ORGANIZER,
+    "GET /v1/events/<event>/relationships/stripe-authorization": ANYONE,
+    "GET /v1/events/<event>/stripe-link-attempts": ORGANIZER,
+    "POST /v1/stripe-authorization-requests": ORGANIZER,
+    "POST /v1/stripe-checks": ADMIN,
+    "GET /v1/audit-entries": ADMIN,
+    "POST /stripe/webhooks": ANYONE,  # Stripe's signature is the proof
+}
+# Linkage is changed by linking and unlinking alone: every write there is refused, to everybody.
+RELATIONSHIPS = (
+    "/v1/stripe-authorizations/<authorization>/relationships/event",
+    "/v1/events/<event>/relationships/stripe-authorization",
+)
+
+
+SESSION = select(or_(User.is_admin, User.is_super_admin).label("is_admin")).where(
+    User.id == bindparam("user_id"),
+    User.session_generation == bindparam("generation"),
+    ~User.is_blocked,
+    User.deleted_at.is_(None),
+    ~exists().where(EndedSession.id == bindparam("session_id")),
+)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who is asking. `id` is None for somebody who has not signed in."""
+
+    id: int | None = None
+    is_admin: bool = False
+    session_id: str | None = None
+    is_fresh: bool = False
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether no token was sent."""
+        return self.id is None
+
+    def role(self, rank: int | None = None) -> Role:
+        """Return what the caller is, to the event at which they have the role of *rank*."""
+        if self.is_admin:
+            return ADMIN
+        if rank is not None:
+            return Role(rank)
+        return ANYONE if self.is_anonymous else USER
+
+
+def init_app(app: Flask) -> None:
+    """Guard every route of *app*."""
+    app.before_request(_guard)
+
+
+def current_caller() -> Caller:
+    """Return who is asking in this request."""
+    return g.caller
+
+
+def right_of(method: str, rule: str) -> Role | None:
+    """Return the least role for *method* on *rule*; None if nobody declared one."""
+    if method == "HEAD":
+        method = "GET"
+    if rule in RELATIONSHIPS and method != "GET":
+        return USER
+    return RIGHTS.get(f"{method} {rule}")
+
+
+def _guard() -> None:
+    """Refuse a bad token everywhere, no token where one is needed, and a route without a right."""
+    if request.url_rule is None or request.method == "OPTIONS":
+        return
+    least = right_of(request.method, request.url_rule.rule)
+    if least is None:
+        raise Internal
+    g.caller = Caller()
+    if not request.path.startswith("/v1/auth/") or least > ANYONE:
+        g.caller = identify("access")
+    g.caller_id = g.caller.id
+    if least > ANYONE and g.caller.is_anonymous:
+        raise Unauthenticated
+
+
+def identify(*token_types: str) -> Caller:
+    """
+    Return who sent the token in the Authorization header (`JWT …` or `Bearer …`).
+
+    Raises Unauthenticated if there is a header and it holds no token of *token_types* that is ours,
+    in time, of a session that goes on and of a user who may sign in.
+    """
+    header = request.headers.get("Authorization")
+    if header is None:
+        return Caller()
+    scheme, _, token = header.strip().partition(" ")
+    if scheme.lower() not in ("jwt", "bearer"):
+        raise Unauthenticated("The Authorization header must read: JWT <access token>.")
+    try:
+        claims = decode_token(token.strip())
+        generation, session_id, _ = claims["jti"].split(".")
+        user_id = int(claims["identity"])
+        generation = int(generation)
+    except (JWTExtendedException, PyJWTError, AttributeError, KeyError, TypeError, ValueError):
+        raise Unauthenticated("The token is not valid. Please sign in again.") from None
+    if claims["type"] not in token_types:
+        raise Unauthenticated("This token is not meant for this. Please sign in again.")
+    found = read(SESSION, {"user_id": user_id, "session_id": session_id, "generation": generation})
+    if not found:
+        raise Unauthenticated("The session has ended. Please sign in again.")
+    return Caller(
+        id=user_id,
+        is_admin=found[0].is_admin,
+        session_id=session_id,
+        is_fresh=_is_fresh(claims["fresh"]),
+    )
+
+
+def _is_fresh(claim: object) -> bool:
+    """Whether a password was given lately: the claim holds the moment until which it counts."""
+    return isinstance(claim, int | float) and not isinstance(claim, bool) and time() < claim
+
+
+def role_rank(event_id: Any, user_id: int | None) -> ColumnElement[int | None]:
+    """Return, as part of a SELECT, the highest role that *user_id* has at *event_id*."""
+    rank = case(
+        (UsersEventsRole.role == "owner", int(OWNER)),
+        (UsersEventsRole.role == "organizer", int(ORGANIZER)),
+        else_=int(COORGANIZER),
+    )
+    return (
+        select(func.max(rank))
+        .where(UsersEventsRole.event_id == event_id, UsersEventsRole.user_id == user_id)
+        .scalar_subquery()
+    )
+
+
+def require(role: Role, least: Role, doing: str) -> None:
+    """Raise Forbidden, saying what it takes for *doing*, if *role* is less than *least*."""
+    if role < least:
+        raise Forbidden(f"To {doing} one must be {least.name.lower()} of the event, or more.")

@@ -1,0 +1,25 @@
+"""What is kept: one file per table."""
+
+from app.models.audit_entry import AuditEntry
+from app.models.event import Event, UsersEventsRole
+from app.models.setting import Setting
+from app.models.stripe_authorization import StripeAuthorization
+from app.models.stripe_authorization_request import StripeAuthorizationRequest
+from app.models.stripe_deauthorization import StripeDeauthorization
+from app.models.stripe_link_attempt import StripeLinkAttempt
+from app.models.stripe_webhook_event import StripeWebhookEvent
+from app.models.user import EndedSession, User
+
+__all__ = [
+    "AuditEntry",
+    "EndedSession",
+    "Event",
+    "Setting",
+    "StripeAuthorization",
+    "StripeAuthorizationRequest",
+    "StripeDeauthorization",
+    "StripeLinkAttempt",
+    "StripeWebhookEvent",
+    "User",
+    "UsersEventsRole",
+]

@@ -1,0 +1,135 @@
+"""Events as a caller sees them."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.orm import joinedload
+
+from app.auth import COORGANIZER, Caller, role_rank
+from app.errors import NotFound
+from app.extensions import db
+from app.models import Event, Setting, StripeAuthorization, UsersEventsRole
+from app.services.authorizations import seen
+from app.services.pages import Page
+from app.services.platform import CURRENT_MODE
+from app.services.references import is_event
+
+THERE_IS_NONE = "There is no such event."
+
+
+def find_event(reference: str, caller: Caller) -> Event:
+    """
+    Return the event meant by *reference* with `role`, what *caller* is to it.
+
+    Raises NotFound if there is none, if it was deleted, or if it is a draft and not the caller's.
+    """
+    row = db.session.execute(_found(reference, caller)).one_or_none()
+    return _known_to(caller, row, None)
+
+
+def lock_event(
+    reference: str, caller: Caller, *, pointer: str | None = None
+) -> tuple[Event, Setting]:
+    """
+    Return the event like `find_event`, and the settings, in one statement.
+
+    Until the transaction ends nobody else changes the event, links it or unlinks it.
+    """
+    statement = (
+        _found(reference, caller)
+        .add_columns(Setting)
+        .join(Setting, Setting.id == 1)
+        .with_for_update(key_share=True, of=Event)
+        .execution_options(populate_existing=True)
+    )
+    row = db.session.execute(statement).one_or_none()
+    return _known_to(caller, row, pointer), row[2]
+
+
+def _found(reference: str, caller: Caller) -> Select:
+    return select(Event, role_rank(Event.id, caller.id)).where(is_event(reference))
+
+
+def _known_to(caller: Caller, row: Any, pointer: str | None) -> Event:
+    if row is None or row[0].deleted_at is not None:
+        raise NotFound(THERE_IS_NONE, pointer=pointer)
+    event, role = row[0], caller.role(row[1])
+    if event.state == "draft" and role < COORGANIZER:
+        raise NotFound(THERE_IS_NONE, pointer=pointer)
+    event.role = role
+    return event
+
+
+def read_event(reference: str, caller: Caller) -> Event:
+    """
+    Return the event meant by *reference* as *caller* sees it: with role and link of the current mode.
+
+    Raises NotFound like `find_event`.
+    """
+    event = db.session.execute(
+        _seen_by(caller).where(is_event(reference), _is_visible(caller))
+    ).one_or_none()
+    if event is None:
+        raise NotFound(THERE_IS_NONE)
+    return _with_link(*event, caller)
+
+
+def read_events(event_ids: list[int], caller: Caller) -> dict[int, Event]:
+    """Return those of the events that *caller* may see, by id, in one statement."""
+    rows = db.session.execute(_seen_by(caller).where(Event.id.in_(event_ids), _is_visible(caller)))
+    return {row[0].id: _with_link(*row, caller) for row in rows}
+
+
+def add_people(events: list[Event]) -> None:
+    """Tell *events* their people, in one statement: `owner`, `organizers` and `coorganizers`."""
+    roles = db.session.scalars(
+        select(UsersEventsRole)
+        .where(UsersEventsRole.event_id.in_([event.id for event in events]))
+        .options(joinedload(UsersEventsRole.user))
+        .order_by(UsersEventsRole.id)
+    ).all()
+    for event in events:
+        people = {role: [] for role in ("owner", "organizer", "coorganizer")}
+        for each in roles:
+            if each.event_id == event.id:
+                each.user.role = event.role
+                people[each.role].append(each.user)
+        event.owner = next(iter(people["owner"]), None)
+        event.organizers, event.coorganizers = people["organizer"], people["coorganizer"]
+
+
+def list_events(caller: Caller, page: Page) -> tuple[int, list[Event]]:
+    """Return how many events *caller* may see (published ones and their own), and a page of them."""
+    conditions = [_is_visible(caller), *page.filters]
+    count = db.session.scalar(select(func.count()).select_from(Event).where(*conditions))
+    rows = db.session.execute(page.of(_seen_by(caller).where(*conditions), Event.id))
+    return count or 0, [_with_link(*row, caller) for row in rows]
+
+
+def _seen_by(caller: Caller) -> Select:
+    return select(Event, role_rank(Event.id, caller.id), StripeAuthorization).outerjoin(
+        StripeAuthorization,
+        (StripeAuthorization.event_id == Event.id) & (StripeAuthorization.livemode == CURRENT_MODE),
+    )
+
+
+def _is_visible(caller: Caller) -> ColumnElement[bool]:
+    there = Event.deleted_at.is_(None)
+    if caller.is_admin:
+        return there
+    return there & or_(Event.state == "published", role_rank(Event.id, caller.id).is_not(None))
+
+
+def _with_link(
+    event: Event, rank: int | None, authorization: StripeAuthorization | None, caller: Caller
+) -> Event:
+    """Tell *event* what the caller is to it and what is linked, and hide what they may not see."""
+    event.role = caller.role(rank)
+    event.is_stripe_linked = authorization is not None and event.can_pay_by_stripe
+    event.stripe_action_needed = (
+        event.state == "published" and event.can_pay_by_stripe and not event.is_stripe_linked
+    )
+    may_see = event.is_stripe_linked or event.role >= COORGANIZER
+    visible = authorization is not None and may_see
+    event.stripe_authorization = seen(authorization, event.role) if visible else None
+    return event

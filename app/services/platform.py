@@ -1,0 +1,74 @@
+"""The platform's registration at Stripe, as the work on links needs it."""
+
+import hmac
+import secrets
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.errors import StripeNotConfigured
+from app.models import Setting
+
+CURRENT_MODE = select(Setting.stripe_mode == "production").scalar_subquery()
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The platform's keys in one mode; any of them may be missing."""
+
+    livemode: bool
+    client_id: str | None
+    secret_key: str | None = field(repr=False)
+    publishable_key: str | None
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether accounts can be linked in this mode."""
+        return bool(self.client_id and self.secret_key and self.publishable_key)
+
+
+def platform_of(setting: Setting, livemode: bool) -> Platform:
+    """Return the keys that *setting* has for *livemode*. Raises SecretUnreadable."""
+    prefix = "stripe_" if livemode else "stripe_test_"
+    return Platform(
+        livemode=livemode,
+        client_id=getattr(setting, f"{prefix}client_id"),
+        secret_key=getattr(setting, f"{prefix}secret_key"),
+        publishable_key=getattr(setting, f"{prefix}publishable_key"),
+    )
+
+
+def current_platform(setting: Setting) -> Platform:
+    """Return the keys of the current mode. Raises StripeNotConfigured unless all are set."""
+    platform = platform_of(setting, setting.livemode)
+    if not platform.is_configured:
+        raise StripeNotConfigured(
+            "Stripe is not set up on this platform yet. Please ask the administrator."
+        )
+    return platform
+
+
+def digest_code(code: str, setting: Setting, session: Session) -> str:
+    """
+    Return the keyed digest (HMAC-SHA256, hex) by which an authorization code is remembered.
+
+    Its key is kept sealed in the settings, not derived from a configured one: rotating those must not
+    make us forget which codes were spent. The first call makes it.
+    """
+    if setting.sealed_code_digest_key is None:
+        _make_digest_key(setting, session)
+    return hmac.new(setting.code_digest_key.encode(), code.encode(), sha256).hexdigest()
+
+
+def _make_digest_key(setting: Setting, session: Session) -> None:
+    draft = Setting()
+    draft.code_digest_key = secrets.token_hex(32)
+    session.execute(
+        update(Setting)
+        .where(Setting.id == 1, Setting.sealed_code_digest_key.is_(None))
+        .values(sealed_code_digest_key=draft.sealed_code_digest_key)
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(setting)

@@ -1,0 +1,271 @@
+"""
+The environment, read once: the only file that knows its names.
+
+`load_config()` reads every variable, judges all of them, and tells all faults in one message.
+"""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from cryptography.fernet import Fernet
+from dotenv import dotenv_values
+from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from marshmallow.validate import OneOf, Range, Regexp
+
+ROOT = Path(__file__).parent
+INSTANCE = ROOT / "instance"
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]", "::1")
+FRONTEND_IN_DEVELOPMENT = ("http://localhost:4200", "http://127.0.0.1:4200")
+RESERVED_THREADS = 20  # never taken by calls to Stripe, so that reads always find one free
+SHORTEST_SECRET = 16
+HOW_TO_MAKE_A_KEY = "Make one with: python manage.py secrets generate"
+PLACEHOLDERS = ("change", "default", "example", "secret-key", "top-secret", "your-")
+
+
+class ConfigError(Exception):
+    """The environment cannot be used. The message lists every fault, one per line."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What `create_app` takes. Times are seconds, lists are tuples, URLs have no trailing slash."""
+
+    app_env: str
+    database_url: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    jwt_secret_key: str = field(repr=False)
+    encryption_keys: tuple[str, ...] = field(repr=False)
+    stripe_connect_url: str
+    stripe_api_url: str
+    stripe_timeout: float
+    stripe_require_state: bool
+    stripe_redirect_uris: tuple[str, ...]
+    public_url: str
+    cors_origins: tuple[str, ...]
+    allowed_hosts: tuple[str, ...]
+    trusted_proxies: int
+    redis_url: str = field(repr=False)
+    log_level: str
+    log_format: str
+    host: str
+    port: int
+    web_concurrency: int
+    web_threads: int
+
+    @property
+    def is_production(self) -> bool:
+        """Whether real money may hang on this process."""
+        return self.app_env == "production"
+
+    @property
+    def exchanges_in_flight(self) -> int:
+        """How many calls to Stripe one process makes at the same time."""
+        return self.web_threads - RESERVED_THREADS
+
+
+class _List(fields.Field):
+    """Items separated by commas, trimmed."""
+
+    def _deserialize(self, value, attr, data, **kwargs) -> tuple[str, ...]:
+        return tuple(item.strip() for item in value.split(",") if item.strip())
+
+
+class _Url(fields.Str):
+    """Text without a trailing slash, so that paths can be appended."""
+
+    def _deserialize(self, value, attr, data, **kwargs) -> str:
+        return super()._deserialize(value, attr, data, **kwargs).rstrip("/")
+
+
+class Environment(Schema):
+    """Every name there is, with its kind, its bounds and its default."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    APP_ENV = fields.Str(
+        load_default="development", validate=OneOf(["development", "testing", "production"])
+    )
+    DATABASE_URL = fields.Str(
+        load_default=f"sqlite:///{INSTANCE / 'app.db'}",
+        validate=Regexp(r"[\w+]+://", error="Not a SQLAlchemy URL (dialect://…)."),
+    )
+    SECRET_KEY = fields.Str(load_default="")
+    JWT_SECRET_KEY = fields.Str(load_default="")
+    ENCRYPTION_KEYS = _List(load_default=())
+    STRIPE_CONNECT_URL = _Url(load_default="https://connect.stripe.com")
+    STRIPE_API_URL = _Url(load_default="https://api.stripe.com")
+    STRIPE_TIMEOUT = fields.Float(load_default=20.0, validate=Range(0.1, 300))
+    STRIPE_REQUIRE_STATE = fields.Bool(load_default=False)
+    STRIPE_REDIRECT_URIS = _List(load_default=())
+    PUBLIC_URL = _Url(load_default="http://127.0.0.1:5000")
+    CORS_ORIGINS = _List(load_default=None)
+    ALLOWED_HOSTS = _List(load_default=())
+    TRUSTED_PROXIES = fields.Int(load_default=0, validate=Range(0, 10))
+    REDIS_URL = fields.Str(load_default="")
+    LOG_LEVEL = fields.Str(
+        load_default="info", validate=OneOf(["debug", "info", "warning", "error", "critical"])
+    )
+    LOG_FORMAT = fields.Str(load_default="", validate=OneOf(["", "json", "console"]))
+    HOST = fields.Str(load_default="127.0.0.1")
+    PORT = fields.Int(load_default=5000, validate=Range(1, 65535))
+    WEB_CONCURRENCY = fields.Int(load_default=os.cpu_count() or 1, validate=Range(1, 256))
+    WEB_THREADS = fields.Int(load_default=320, validate=Range(RESERVED_THREADS + 1, 5000))
+
+
+def load_config(environ: Mapping[str, str] | None = None) -> Config:
+    """
+    Return the configuration that *environ* describes.
+
+    Without one it is `.env`, overruled by the environment of the process.
+
+    Outside production, keys that are not set are made once and kept under `instance/`, readable by
+    the owner alone.
+
+    Raises ConfigError, naming every fault at once.
+    """
+    if environ is None:
+        environ = {**_dotenv(), **os.environ}
+    values, faults = _read(environ)
+    faults += [*_judge_urls(values), *_judge_keys(values)]
+    if values["app_env"] == "production":
+        faults += [*_judge_secrets(values), *_judge_debug(environ)]
+    if faults:
+        lines = "\n".join(f"  {fault}" for fault in faults)
+        raise ConfigError(f"The configuration cannot be used:\n{lines}\nSee .env.example.")
+    return Config(**_with_secrets(values))
+
+
+def _dotenv() -> dict[str, str]:
+    return {
+        name: value for name, value in dotenv_values(ROOT / ".env").items() if value is not None
+    }
+
+
+def _read(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """Parse every name; an empty one counts as not set, one with a fault keeps its default."""
+    schema = Environment()
+    given = {name: value for name, value in environ.items() if value.strip()}
+    try:
+        read, faults = schema.load(given), []
+    except ValidationError as error:
+        messages = error.normalized_messages()
+        faults = [f"{name}: {' '.join(messages[name])}" for name in messages]
+        read = schema.load({name: text for name, text in given.items() if name not in messages})
+    return _with_defaults({name.lower(): value for name, value in read.items()}), faults
+
+
+def _with_defaults(values: dict[str, Any]) -> dict[str, Any]:
+    """Fill in what follows from other values."""
+    if values["cors_origins"] is None:
+        in_development = values["app_env"] == "development"
+        values["cors_origins"] = FRONTEND_IN_DEVELOPMENT if in_development else ()
+    own_host = urlsplit(values["public_url"]).hostname or ""
+    values["allowed_hosts"] = (*(values["allowed_hosts"] or (own_host,)), *LOOPBACK_HOSTS)
+    values["stripe_redirect_uris"] = values["stripe_redirect_uris"] or (
+        f"{values['public_url']}/connect/callback",
+    )
+    if not values["log_format"]:
+        values["log_format"] = "json" if values["app_env"] == "production" else "console"
+    values["database_url"] = _with_psycopg2(values["database_url"])
+    return values
+
+
+def _with_psycopg2(url: str) -> str:
+    """`postgres://` (as hosting platforms write it) and `postgresql://` mean psycopg2."""
+    scheme, separator, rest = url.partition("://")
+    if scheme in ("postgres", "postgresql"):
+        scheme = "postgresql+psycopg2"
+    return f"{scheme}{separator}{rest}"
+
+
+def _judge_urls(values: dict[str, Any]) -> list[str]:
+    named = [
+        (name, values[name.lower()])
+        for name in ("PUBLIC_URL", "STRIPE_CONNECT_URL", "STRIPE_API_URL")
+    ]
+    named += [("STRIPE_REDIRECT_URIS", uri) for uri in values["stripe_redirect_uris"]]
+    named += [("CORS_ORIGINS", origin) for origin in values["cors_origins"]]
+    faults = []
+    for name, url in named:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            faults.append(f"{name}: {url!r} is not an http(s) URL.")
+        elif name == "CORS_ORIGINS" and url != f"{parts.scheme}://{parts.netloc}":
+            faults.append(f"{name}: {url!r} is not an origin (scheme://host[:port]).")
+        elif _is_unsafe(parts) and values["app_env"] == "production":
+            faults.append(f"{name}: {url!r} must be https in production.")
+    return faults
+
+
+def _is_unsafe(parts: SplitResult) -> bool:
+    return parts.scheme != "https" and parts.hostname not in LOOPBACK_HOSTS
+
+
+def _judge_keys(values: dict[str, Any]) -> list[str]:
+    """Say which encryption keys are unusable, by position: the keys themselves are never shown."""
+    faults = []
+    for position, key in enumerate(values["encryption_keys"], start=1):
+        try:
+            Fernet(key)
+        except ValueError:
+            faults.append(f"ENCRYPTION_KEYS: key {position} is not a key. {HOW_TO_MAKE_A_KEY}")
+    return faults
+
+
+def _judge_secrets(values: dict[str, Any]) -> list[str]:
+    faults = []
+    if not values["encryption_keys"]:
+        faults.append(f"ENCRYPTION_KEYS: not set. {HOW_TO_MAKE_A_KEY}")
+    if not values["secret_key"]:
+        faults.append("SECRET_KEY: not set.")
+    for name in ("secret_key", "jwt_secret_key"):
+        secret = values[name]
+        if secret and len(secret) < SHORTEST_SECRET:
+            faults.append(f"{name.upper()}: shorter than {SHORTEST_SECRET} characters.")
+        elif secret.lower().startswith(PLACEHOLDERS):
+            faults.append(f"{name.upper()}: still a placeholder.")
+    return faults
+
+
+def _judge_debug(environ: Mapping[str, str]) -> list[str]:
+    off = ("", "0", "false", "no", "off")
+    return [
+        f"{name}: must not be set in production."
+        for name in ("DEBUG", "FLASK_DEBUG")
+        if environ.get(name, "").strip().lower() not in off
+    ]
+
+
+def _with_secrets(values: dict[str, Any]) -> dict[str, Any]:
+    """Return *values* with the keys that a developer has not set."""
+    secret_key = values["secret_key"] or _kept_secret("secret_key", secrets.token_urlsafe(48))
+    return {
+        **values,
+        "secret_key": secret_key,
+        "jwt_secret_key": values["jwt_secret_key"] or secret_key,
+        "encryption_keys": values["encryption_keys"]
+        or (_kept_secret("encryption_key", Fernet.generate_key().decode()),),
+    }
+
+
+def _kept_secret(name: str, fresh: str) -> str:
+    """Return the secret kept under `instance/`; the first process to ask writes *fresh* there."""
+    INSTANCE.mkdir(mode=0o700, exist_ok=True)
+    path = INSTANCE / name
+    draft = INSTANCE / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
+    if not path.exists():
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(fresh)
+        try:
+            os.link(draft, path)  # atomic, and refuses to replace what another process wrote
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,33 @@
+"""
+How production serves: gthread, because a thread waits for Stripe during every exchange.
+
+The configuration is read here, before any process is forked: with a fault gunicorn does not start.
+"""
+
+import sys
+
+from config import ConfigError, load_config
+
+try:
+    config = load_config()
+except ConfigError as error:
+    sys.exit(f"{error}")
+
+bind = f"{config.host}:{config.port}"
+worker_class = "gthread"
+workers = config.web_concurrency
+threads = config.web_threads
+worker_connections = config.web_threads * 4  # waiting to be read; a keep-alive connection counts
+backlog = 2048
+keepalive = 5
+timeout = int(2 * config.stripe_timeout) + 30
+graceful_timeout = int(2 * config.stripe_timeout) + 30  # a stopping server finishes its links
+limit_request_line = 8190
+limit_request_fields = 60
+limit_request_field_size = 8190
+control_socket_disable = True  # it would be one file for all instances of a user
+forwarded_allow_ips = ""  # what proxies say is judged by TRUSTED_PROXIES alone
+accesslog = None  # the service writes its own line per request
+errorlog = "-"
+loglevel = "warning"
+worker_tmp_dir = "/dev/shm" if sys.platform == "linux" else None
