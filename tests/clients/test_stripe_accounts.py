@@ -209,6 +209,16 @@ def test_nothing_is_concluded_from_other_answers_about_an_account(
     assert type(caught.value) is kind
 
 
+def test_a_reading_is_not_repeated_though_stripe_asks_for_it(stripe, httpserver):
+    httpserver.expect_request(f"/v1/accounts/{ACCOUNT}").respond_with_data(
+        "", status=503, headers={"Retry-After": "0"}
+    )
+    with pytest.raises(StripeUnreadable):
+        stripe.read_account(ACCOUNT, secret_key=KEY)
+
+    assert len(httpserver.log) == 1
+
+
 def test_an_account_can_be_read_with_less_time(make_stripe):
     with serving(hanging) as server:
         stripe = make_stripe(server.url, timeout=60)

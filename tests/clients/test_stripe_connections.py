@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from app.clients import transport
 from app.clients.stripe_connect import StripeConnect
 from app.errors import StripeError, StripeTimeout, StripeUnreachable, StripeUnreadable
 from tests.clients.certificates import make_self_signed
@@ -113,6 +114,43 @@ def full_listener() -> Iterator[str]:
                 yield f"http://127.0.0.1:{listener.getsockname()[1]}"
                 return
         raise AssertionError("the queue never filled")
+
+
+def test_connecting_has_less_time_than_the_whole_call(make_stripe, monkeypatch):
+    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.3)
+    with full_listener() as url, ending_within(0.3):
+        assert exchange(make_stripe(url, timeout=60)) == "stripe-unreachable"
+
+
+def test_tls_has_no_more_time_than_connecting(make_stripe, monkeypatch):
+    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as listener, ending_within(0.3):
+        stripe = make_stripe(f"https://127.0.0.1:{listener.getsockname()[1]}", timeout=60)
+
+        assert exchange(stripe) == "stripe-unreachable"
+
+
+def test_a_slow_answer_has_more_time_than_connecting(make_stripe, monkeypatch):
+    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.2)
+
+    def answer_late(connection, server):
+        server.over.wait(0.6)
+        connection.sendall(http(GOOD_GRANT))
+
+    with serving(answer_late) as server:
+        assert exchange(make_stripe(server.url, timeout=60)) == "acct_1Good"
+
+
+def test_a_short_call_is_cut_off_in_time_while_long_ones_are_under_way(make_stripe):
+    drip = dripping(HEAD + b"\r\n", b" ")
+    with serving(drip) as server, ThreadPoolExecutor(1) as threads:
+        stripe = make_stripe(server.url, timeout=2)
+        long = threads.submit(exchange, stripe)
+        server.arrived.acquire()
+        with ending_within(0.1), pytest.raises(StripeTimeout):
+            stripe.read_account("acct_1", secret_key="sk_test_key", timeout=0.1)
+
+        assert long.result() == "stripe-timeout"
 
 
 @pytest.mark.parametrize(
