@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from app.devtools.stripe_emulator import Emulator, Options, announcement
-from tests.devtools.conftest import wait_until
+from tests.devtools.conftest import Platform, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPES = {
@@ -114,6 +114,24 @@ def test_keys_and_accounts_survive_a_restart_but_codes_do_not_repeat():
     assert first == second
     assert first_code != second_code
     assert not set(first["settings"].values()) & set(other["settings"].values())
+
+
+def test_with_a_state_file_connections_survive_a_restart(tmp_path):
+    options = Options(state_file=str(tmp_path / "stripe.json"))
+    with Emulator(options) as emulator:
+        first = Platform(emulator)
+        grant = first.exchange(first.code()).json()
+        made = first.control(
+            "accounts", {"email": "a@example.org", "country": "AT", "display_name": "A"}
+        )
+        first.exchange(first.code(account=made["id"]))
+    with Emulator(options) as emulator:
+        second = Platform(emulator)
+
+        assert second.is_connected()
+        assert second.read_account(key=grant["access_token"]).status_code == 200
+        assert second.read_account(made["id"]).json()["country"] == "AT"
+        assert second.deauthorize().status_code == 200
 
 
 def test_two_hundred_exchanges_wait_side_by_side():
