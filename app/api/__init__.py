@@ -3,7 +3,7 @@
 from flask import Blueprint, Flask
 from flask_rest_jsonapi_next import Api
 
-from app.api import events, health, stripe_authorizations
+from app.api import authorization_requests, events, health, stripe_authorizations
 from app.api.documents import StrictJSONProvider
 from app.auth import right_of
 

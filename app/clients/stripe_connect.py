@@ -57,6 +57,11 @@ class StripeConnect:
         self.start_over()
         start_over_after_fork(self)
 
+    @property
+    def timeout(self) -> float:
+        """The total of one call, in seconds."""
+        return self._timeout
+
     def start_over(self) -> None:
         """Free every slot: in a forked child nobody holds one."""
         self._slots = threading.Semaphore(self._max_in_flight)

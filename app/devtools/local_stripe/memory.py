@@ -18,6 +18,7 @@ def save(ledger, path):
             "connections": [describe(each) for each in ledger.connections.values()],
         }
     target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(target.name + ".new")
     fresh.write_text(json.dumps(kept, indent=2))
     fresh.replace(target)

@@ -152,7 +152,7 @@ class Webhooks:
             self._changed.notify_all()
             worker = self._worker
         if worker is not None:
-            worker.join(TIMEOUT)
+            worker.join(2)
 
     def _work(self):
         with requests.Session() as session:

@@ -1,4 +1,4 @@
-"""manage.py's verbs."""
+"""`manage.py secrets`: keys for secrets at rest."""
 
 import click
 from cryptography.fernet import Fernet
@@ -13,6 +13,3 @@ def secrets() -> None:
 def generate() -> None:
     """Print a fresh encryption key."""
     click.echo(Fernet.generate_key().decode())
-
-
-COMMANDS = [secrets]
