@@ -24,14 +24,17 @@ ADDRESSES = {
     stripe_authorizations.StripeAuthorizationEventLinkage: [
         "/stripe-authorizations/<authorization>/relationships/event"
     ],
+    authorization_requests.StripeAuthorizationRequestList: ["/stripe-authorization-requests"],
 }
-
-
 METHODS = ("GET", "POST", "PATCH", "DELETE")
 
 
 def init_app(app: Flask) -> None:
-    """Register every address with the methods that have a right. The library's own error handlers stay out: ours answer alone."""
+    """
+    Register every address, with the methods that have a right.
+
+    The library's own error handlers stay out: ours answer alone.
+    """
     app.json = StrictJSONProvider(app)
     blueprint = Blueprint("api", __name__, url_prefix="/v1")
     api = Api(blueprint=blueprint)
