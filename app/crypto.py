@@ -31,7 +31,9 @@ class Sealed(str):
 
 
 class Cipher:
-    """Seals with the first of *keys*, opens with any of them (Fernet: AES-128-CBC and HMAC-SHA256)."""
+    """
+    Seals with the first of *keys*, opens with any of them (Fernet: AES-128-CBC and HMAC-SHA256).
+    """
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._first = Fernet(keys[0])
@@ -91,8 +93,8 @@ class Secret:
     """
     A model's attribute over an EncryptedText column: plain text in and out, sealed in between.
 
-    The model says by `place(column)` what its secrets are bound to; whatever that depends on must be
-    set before the secret.
+    The model says by `place(column)` what its secrets are bound to; whatever that depends on must
+    be set before the secret.
     """
 
     def __init__(self, column: str) -> None:

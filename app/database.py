@@ -1,4 +1,6 @@
-"""How we speak to SQLite and PostgreSQL alike: times, transactions, and what a connection starts with."""
+"""
+How we speak to SQLite and PostgreSQL alike: times, transactions, and what a connection starts with.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -38,7 +40,7 @@ class UTCDateTime(TypeDecorator):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class database_now(GenericFunction):  # noqa: N801 - reads as the SQL function that it is
+class database_now(GenericFunction):
     """The moment by the database's clock, which all instances share."""
 
     type = UTCDateTime()
@@ -56,8 +58,8 @@ def transaction() -> Iterator[Any]:
     """
     One short write transaction: everything inside is committed, or nothing.
 
-    What the session read before is forgotten first. On SQLite the write lock is taken at once, since
-    a transaction that reads and then writes is refused there as soon as two do it.
+    What the session read before is forgotten first. On SQLite the write lock is taken at once,
+    since a transaction that reads and then writes is refused there as soon as two do it.
     """
     db.session.rollback()
     db.session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})

@@ -64,7 +64,9 @@ def _name_request() -> None:
 
 
 def _read_body() -> None:
-    """Read the body, so that one that is too large is refused (413) before anything else is asked."""
+    """
+    Read the body, so that one that is too large is refused (413) before anything else is asked.
+    """
     if request.method not in ("GET", "HEAD", "OPTIONS"):
         request.get_data()
 

@@ -1,4 +1,6 @@
-"""Every exception that leaves a view becomes a JSON:API error document: the one rendering there is."""
+"""
+Every exception that leaves a view becomes a JSON:API error document: the one rendering there is.
+"""
 
 from flask import Flask, Response, g, json
 from flask_rest_jsonapi_next.exceptions import JsonApiException

@@ -1,4 +1,6 @@
-"""One line per request and per event worth telling, as JSON or for a terminal, on standard error."""
+"""
+One line per request and per event worth telling, as JSON or for a terminal, on standard error.
+"""
 
 import logging
 import sys

@@ -68,7 +68,7 @@ def _database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[st
         shutil.copy(template, tmp_path / "app.db")
         yield f"sqlite:///{tmp_path / 'app.db'}"
         return
-    server: "PostgresServer" = request.getfixturevalue("postgres_server")
+    server: PostgresServer = request.getfixturevalue("postgres_server")
     template = request.getfixturevalue("postgres_template")
     url = server.create_database(template=template)
     yield url

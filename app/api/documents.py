@@ -35,8 +35,8 @@ def checked_document(document: Any, schema: Any) -> dict[str, Any]:
     """
     Return *document* reduced to what *schema* (an instance) may write.
 
-    Raises Invalid with a pointer where the shape is wrong, WrongType where the type is, Forbidden if
-    a resource that is created brings its own id.
+    Raises Invalid with a pointer where the shape is wrong, WrongType where the type is, Forbidden
+    if a resource that is created brings its own id.
     """
     data = document.get("data") if isinstance(document, dict) else None
     if not isinstance(data, dict):

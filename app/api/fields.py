@@ -32,7 +32,9 @@ def _is_control(character: str) -> bool:
 
 
 class Moment(fields.Field):
-    """A moment as ISO 8601 with an offset; without one it is taken for UTC, as the frontend means it."""
+    """
+    A moment as ISO 8601 with an offset; without one it is taken for UTC, as the frontend means it.
+    """
 
     def _serialize(self, value: datetime | None, attr: Any, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else value.isoformat()

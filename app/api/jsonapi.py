@@ -1,8 +1,9 @@
 """
 The library's resources, made strict: checked queries, checked documents, answers in one shape.
 
-A resource says what may be asked of it (`schema`, `includes`, `filters`, `sorts`); its data layer does
-the work. What the library itself does with a query string or a body is never reached unchecked.
+A resource says what may be asked of it (`schema`, `includes`, `filters`, `sorts`); its data layer
+does the work. What the library itself does with a query string or a body is never reached
+unchecked.
 """
 
 import threading
@@ -35,7 +36,8 @@ def dasherize(name: str) -> str:
 
 class Schema(LibrarySchema):
     """
-    A schema that reads only checked documents, and shows private attributes to those who may see them.
+    A schema that reads only checked documents, and shows private attributes to those who may see
+    them.
 
     `PRIVATE` gives the least role for an attribute; what is shown must then have a `role`.
     """
@@ -97,7 +99,9 @@ class Strict(Resource):
             return super().dispatch_request(*args, **kwargs)
 
     def dump(self, found: Any, *, many: bool = False) -> dict[str, Any]:
-        """Return *found* as a document, with what the query includes and only the fields it wants."""
+        """
+        Return *found* as a document, with what the query includes and only the fields it wants.
+        """
         if g.query.include or g.query.fields:
             schema = compute_schema(self.schema, {"many": many}, g.query, g.query.include)
         else:
@@ -132,7 +136,8 @@ class Listing(Strict, ResourceList):
 
 class Detail(Strict, ResourceDetail):
     """
-    One resource. `find` gives it, `change` takes a document's content; the data layer does the rest.
+    One resource. `find` gives it, `change` takes a document's content; the data layer does the
+    rest.
     """
 
     def get(self, *args: Any, **kwargs: Any) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """
 The query string, checked: nothing reaches the database that a resource has not named.
 
-Unknown names in JSON:API's own parameters are refused (400, `source.parameter`); parameters that are
-not JSON:API's are ignored, because the frontend sends some (`public`, `cache`, …).
+Unknown names in JSON:API's own parameters are refused (400, `source.parameter`); parameters that
+are not JSON:API's are ignored, because the frontend sends some (`public`, `cache`, …).
 """
 
 import json

@@ -15,8 +15,8 @@ class StripeAuthorization(db.Model):
     """
     A connected account, kept for one event in one mode; the database allows one of each.
 
-    `stripe_secret_key` is what OAuth calls the access token. `stripe_auth_code` is a keyed digest of
-    the authorization code, never the code.
+    `stripe_secret_key` is what OAuth calls the access token. `stripe_auth_code` is a keyed digest
+    of the authorization code, never the code.
     """
 
     __tablename__ = "stripe_authorizations"

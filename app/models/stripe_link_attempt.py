@@ -15,7 +15,8 @@ SENT = text("outcome IS NULL OR outcome <> 'not-sent'")
 
 class StripeLinkAttempt(db.Model):
     """
-    Written and committed before the code goes to Stripe, so that the database decides who may send it.
+    Written and committed before the code goes to Stripe, so that the database decides who may send
+    it.
 
     Two partial unique indexes do that: a code belongs to one attempt unless it was demonstrably not
     sent, and an event has one unfinished attempt. `stripe_auth_code` is a keyed digest.

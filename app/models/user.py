@@ -10,7 +10,9 @@ from app.extensions import db
 
 
 class User(db.Model):
-    """An account of ours. `session_generation` is part of every token: raising it ends every session."""
+    """
+    An account of ours. `session_generation` is part of every token: raising it ends every session.
+    """
 
     __tablename__ = "users"
     __table_args__ = {"sqlite_autoincrement": True}

@@ -1,4 +1,6 @@
-"""Authorization requests: the browser's trip to Stripe, bound to user, event, mode and redirect URI."""
+"""
+Authorization requests: the browser's trip to Stripe, bound to user, event, mode and redirect URI.
+"""
 
 import secrets
 from collections.abc import Sequence

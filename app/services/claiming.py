@@ -1,4 +1,6 @@
-"""Claiming an authorization code: every check, in order, and the attempt that the database keeps."""
+"""
+Claiming an authorization code: every check, in order, and the attempt that the database keeps.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,8 +39,8 @@ class Wish:
     """
     What a caller asks for: to link *event* (id or identifier) by *code*.
 
-    *replacing* is the id of the link whose place the new one takes. *timeout* is what Stripe has for
-    its answer, in seconds; *state_required* refuses a link without a state of ours.
+    *replacing* is the id of the link whose place the new one takes. *timeout* is what Stripe has
+    for its answer, in seconds; *state_required* refuses a link without a state of ours.
     """
 
     event: str
@@ -168,7 +170,9 @@ def _answer_again(
 def _check_link(
     session: Session, link: StripeAuthorization | None, setting: Setting, replacing: int | None
 ) -> None:
-    """A first link needs an event without one; a new code for a link needs that link, in this mode."""
+    """
+    A first link needs an event without one; a new code for a link needs that link, in this mode.
+    """
     if replacing is None:
         if link is not None:
             raise AlreadyLinked(

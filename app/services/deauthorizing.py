@@ -1,8 +1,9 @@
 """
 Giving accounts back to Stripe.
 
-Deauthorizing cuts the account, not one grant of it: every link to it in that mode would end. So what
-is owed is decided and written under a lock per account and mode, and paid outside any transaction.
+Deauthorizing cuts the account, not one grant of it: every link to it in that mode would end. So
+what is owed is decided and written under a lock per account and mode, and paid outside any
+transaction.
 """
 
 from dataclasses import dataclass, field
@@ -114,7 +115,9 @@ class _Claim:
 
 
 def _claim(deauthorization_id: int, lease: timedelta) -> _Claim | None:
-    """Take what is owed for ourselves, for the time of *lease*; None if there is nothing to send."""
+    """
+    Take what is owed for ourselves, for the time of *lease*; None if there is nothing to send.
+    """
     with transaction() as session:
         owed = session.get(StripeDeauthorization, deauthorization_id)
         if owed is None:

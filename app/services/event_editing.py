@@ -32,7 +32,9 @@ def create_event(data: dict[str, Any], caller: Caller) -> Event:
 
 
 def _new_identifier(session: Session) -> str:
-    """Return eight hex characters that no event has, never all digits (that would read as an id)."""
+    """
+    Return eight hex characters that no event has, never all digits (that would read as an id).
+    """
     while True:
         identifier = secrets.token_hex(4)
         taken = session.scalar(select(Event.id).where(Event.identifier == identifier))

@@ -62,7 +62,8 @@ def _known_to(caller: Caller, row: Any, pointer: str | None) -> Event:
 
 def read_event(reference: str, caller: Caller) -> Event:
     """
-    Return the event meant by *reference* as *caller* sees it: with role and link of the current mode.
+    Return the event meant by *reference* as *caller* sees it: with role and link of the current
+    mode.
 
     Raises NotFound like `find_event`.
     """
@@ -99,7 +100,9 @@ def add_people(events: list[Event]) -> None:
 
 
 def list_events(caller: Caller, page: Page) -> tuple[int, list[Event]]:
-    """Return how many events *caller* may see (published ones and their own), and a page of them."""
+    """
+    Return how many events *caller* may see (published ones and their own), and a page of them.
+    """
     conditions = [_is_visible(caller), *page.filters]
     count = db.session.scalar(select(func.count()).select_from(Event).where(*conditions))
     rows = db.session.execute(page.of(_seen_by(caller).where(*conditions), Event.id))

@@ -1,9 +1,9 @@
 """
 Linking an event to a Stripe account, in three steps.
 
-Claim the code (a short transaction), exchange it (no database), keep what was granted or give it back
-(a short transaction). The attempt is committed before anything is sent, so the database decides who
-may go to Stripe, and a code goes there at most once, ever.
+Claim the code (a short transaction), exchange it (no database), keep what was granted or give it
+back (a short transaction). The attempt is committed before anything is sent, so the database
+decides who may go to Stripe, and a code goes there at most once, ever.
 """
 
 import time
@@ -40,10 +40,11 @@ class Grant:
 
 def exchange_code(wish: Wish, stripe: StripeConnect) -> Grant | StripeAuthorization:
     """
-    Claim the code that *wish* brings and spend it at Stripe; or return the link that it made before.
+    Claim the code that *wish* brings and spend it at Stripe; or return the link that it made
+    before.
 
-    Raises what `claim_code` raises, with nothing sent; or a StripeError, which is remembered with the
-    attempt. No database connection is held while Stripe is asked.
+    Raises what `claim_code` raises, with nothing sent; or a StripeError, which is remembered with
+    the attempt. No database connection is held while Stripe is asked.
     """
     with ExitStack() as place:
         claim = claim_code(wish, reserve=lambda: place.enter_context(stripe.reserve()))

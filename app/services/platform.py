@@ -54,8 +54,8 @@ def digest_code(code: str, setting: Setting, session: Session) -> str:
     """
     Return the keyed digest (HMAC-SHA256, hex) by which an authorization code is remembered.
 
-    Its key is kept sealed in the settings, not derived from a configured one: rotating those must not
-    make us forget which codes were spent. The first call makes it.
+    Its key is kept sealed in the settings, not derived from a configured one: rotating those must
+    not make us forget which codes were spent. The first call makes it.
     """
     if setting.sealed_code_digest_key is None:
         _make_digest_key(setting, session)

@@ -1,4 +1,6 @@
-"""Unlinking: tokens are erased at once, and the account is given back where no other link uses it."""
+"""
+Unlinking: tokens are erased at once, and the account is given back where no other link uses it.
+"""
 
 from typing import Literal
 
