@@ -71,14 +71,14 @@ class Config:
 class _List(fields.Field):
     """Items separated by commas, trimmed."""
 
-    def _deserialize(self, value, attr, data, **kwargs) -> tuple[str, ...]:
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> tuple[str, ...]:
         return tuple(item.strip() for item in value.split(",") if item.strip())
 
 
 class _Url(fields.Str):
     """Text without a trailing slash, so that paths can be appended."""
 
-    def _deserialize(self, value, attr, data, **kwargs) -> str:
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         return super()._deserialize(value, attr, data, **kwargs).rstrip("/")
 
 

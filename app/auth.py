@@ -185,7 +185,7 @@ def _is_fresh(claim: object) -> bool:
     return isinstance(claim, int | float) and not isinstance(claim, bool) and time() < claim
 
 
-def role_rank(event_id: Any, user_id: int | None) -> ColumnElement[int | None]:
+def role_rank(event_id: Any, user_id: Any) -> ColumnElement[int | None]:
     """Return, as part of a SELECT, the highest role that *user_id* has at *event_id*."""
     rank = case(
         (UsersEventsRole.role == "owner", int(OWNER)),

@@ -78,9 +78,7 @@ def _as_text(value: object) -> str:
         return bytes(value).decode("utf-8", "replace")
     try:
         return str(value)
-    except (
-        Exception
-    ):  # because a foreign __str__ may fail in any way, and an int of 5000 digits does
+    except Exception:  # because a foreign __str__ may fail in any way, as an int's of 5000 digits
         return ""
 
 

@@ -13,7 +13,7 @@ _IDLE = 30.0
 
 class Deadline:
     """
-    One call's time: it must be connected by one moment, and over by another.
+    One call's time: it must be connected by one moment, and over by another (both in seconds).
 
     A timeout of requests counts per read and so never ends against a server that drips. Here the
     socket itself is shut down. The watchdog holds a duplicate of it, because TLS detaches the
@@ -101,12 +101,11 @@ class Watchdog:
         self._stopping = False
 
     @contextmanager
-    def deadline(self, timeout: float, connect_timeout: float) -> Iterator[Deadline]:
-        """Watch over the call in this block: *timeout* seconds, *connect_timeout* to connect."""
-        deadline = Deadline(timeout, connect_timeout)
-        self._add(deadline)
+    def watching(self, deadline: Deadline) -> Iterator[None]:
+        """Cut off the call in this block when its *deadline* is over."""
         try:
-            yield deadline
+            self._add(deadline)
+            yield
         finally:
             deadline.finish()
 

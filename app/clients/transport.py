@@ -65,18 +65,17 @@ class Transport:
     ) -> Answer:
         """Send *form* to *url*, authorized by *bearer*. What the network does is never raised."""
         status, body, cause = None, bytearray(), ""
-        with self._watchdog.deadline(timeout, CONNECT_TIMEOUT) as deadline:
-            try:
-                with (
-                    line_in_use(Line(deadline, self._resolver)),
-                    self._request(method, url, timeout, form, bearer) as response,
-                ):
-                    status = response.status_code
-                    _read(response.raw, body)
-            except (
-                Exception
-            ) as error:  # because whatever it is, "was anything sent?" must be answered
-                cause = f"{type(error).__name__}: {error}"
+        deadline = Deadline(timeout, CONNECT_TIMEOUT)
+        try:
+            with (
+                self._watchdog.watching(deadline),
+                line_in_use(Line(deadline, self._resolver)),
+                self._request(method, url, timeout, form, bearer) as response,
+            ):
+                status = response.status_code
+                _read(response.raw, body)
+        except Exception as error:  # because what was sent must be known, whatever went wrong
+            cause = f"{type(error).__name__}: {error}"
         return Answer(status, bytes(body), _fault(deadline, body, cause), cause)
 
     def close(self) -> None:

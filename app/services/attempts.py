@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.auth import ORGANIZER, Caller, require
-from app.errors import LinkInProgress, StripeError
+from app.errors import LinkInProgress, ServiceError
 from app.extensions import db
 from app.models import StripeLinkAttempt
 from app.services.events import find_event
@@ -20,7 +20,7 @@ INTERRUPTED = (
 
 
 def close(
-    attempt: StripeLinkAttempt, outcome: str, now: datetime, error: StripeError | None = None
+    attempt: StripeLinkAttempt, outcome: str, now: datetime, error: ServiceError | None = None
 ) -> None:
     """Finish *attempt* and remember what was answered, to answer the same again."""
     attempt.outcome, attempt.finished_at = outcome, now

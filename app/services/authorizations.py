@@ -133,4 +133,4 @@ def seen(row: Row | StripeAuthorization, role: Role) -> SeenAuthorization:
 
 
 def _platform_key(livemode: bool) -> str | None:
-    return platform_of(db.session.get_one(Setting, 1), livemode).publishable_key
+    return platform_of(db.session.get_one(Setting, 1), livemode).publishable_key or None

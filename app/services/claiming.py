@@ -154,9 +154,9 @@ def _answer_again(
     attempts.refuse_if_under_way(session, known, now)
     if known.outcome in ("refused", "failed"):
         raise RememberedFailure(
-            known.status,
-            known.error_code,
-            known.detail,
+            known.status or 0,
+            known.error_code or "",
+            known.detail or "",
             pointer=known.pointer,
             meta={"stripe-error": known.stripe_error} if known.stripe_error else None,
         )

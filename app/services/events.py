@@ -1,14 +1,12 @@
 """Events as a caller sees them."""
 
-from typing import Any
-
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from app.auth import COORGANIZER, Caller, role_rank
 from app.errors import NotFound
 from app.extensions import db
-from app.models import Event, Setting, StripeAuthorization, UsersEventsRole
+from app.models import Event, Setting, StripeAuthorization, User, UsersEventsRole
 from app.services.authorizations import seen
 from app.services.pages import Page
 from app.services.platform import CURRENT_MODE
@@ -23,8 +21,7 @@ def find_event(reference: str, caller: Caller) -> Event:
 
     Raises NotFound if there is none, if it was deleted, or if it is a draft and not the caller's.
     """
-    row = db.session.execute(_found(reference, caller)).one_or_none()
-    return _known_to(caller, row, None)
+    return _find_one(_found(reference, caller), caller, None)[0]
 
 
 def lock_event(
@@ -42,22 +39,24 @@ def lock_event(
         .with_for_update(key_share=True, of=Event)
         .execution_options(populate_existing=True)
     )
-    row = db.session.execute(statement).one_or_none()
-    return _known_to(caller, row, pointer), row[2]
+    event, _, setting = _find_one(statement, caller, pointer)
+    return event, setting
 
 
 def _found(reference: str, caller: Caller) -> Select:
     return select(Event, role_rank(Event.id, caller.id)).where(is_event(reference))
 
 
-def _known_to(caller: Caller, row: Any, pointer: str | None) -> Event:
+def _find_one(statement: Select, caller: Caller, pointer: str | None) -> Row:
+    """Return the row of an event that *caller* may know of, and tell the event their role."""
+    row = db.session.execute(statement).one_or_none()
     if row is None or row[0].deleted_at is not None:
         raise NotFound(THERE_IS_NONE, pointer=pointer)
     event, role = row[0], caller.role(row[1])
     if event.state == "draft" and role < COORGANIZER:
         raise NotFound(THERE_IS_NONE, pointer=pointer)
     event.role = role
-    return event
+    return row
 
 
 def read_event(reference: str, caller: Caller) -> Event:
@@ -67,18 +66,18 @@ def read_event(reference: str, caller: Caller) -> Event:
 
     Raises NotFound like `find_event`.
     """
-    event = db.session.execute(
+    row = db.session.execute(
         _seen_by(caller).where(is_event(reference), _is_visible(caller))
     ).one_or_none()
-    if event is None:
+    if row is None:
         raise NotFound(THERE_IS_NONE)
-    return _with_link(*event, caller)
+    return _with_link(row, caller)
 
 
 def read_events(event_ids: list[int], caller: Caller) -> dict[int, Event]:
     """Return those of the events that *caller* may see, by id, in one statement."""
     rows = db.session.execute(_seen_by(caller).where(Event.id.in_(event_ids), _is_visible(caller)))
-    return {row[0].id: _with_link(*row, caller) for row in rows}
+    return {row[0].id: _with_link(row, caller) for row in rows}
 
 
 def add_people(events: list[Event]) -> None:
@@ -90,7 +89,7 @@ def add_people(events: list[Event]) -> None:
         .order_by(UsersEventsRole.id)
     ).all()
     for event in events:
-        people = {role: [] for role in ("owner", "organizer", "coorganizer")}
+        people: dict[str, list[User]] = {role: [] for role in ("owner", "organizer", "coorganizer")}
         for each in roles:
             if each.event_id == event.id:
                 each.user.role = event.role
@@ -106,7 +105,7 @@ def list_events(caller: Caller, page: Page) -> tuple[int, list[Event]]:
     conditions = [_is_visible(caller), *page.filters]
     count = db.session.scalar(select(func.count()).select_from(Event).where(*conditions))
     rows = db.session.execute(page.of(_seen_by(caller).where(*conditions), Event.id))
-    return count or 0, [_with_link(*row, caller) for row in rows]
+    return count or 0, [_with_link(row, caller) for row in rows]
 
 
 def _seen_by(caller: Caller) -> Select:
@@ -123,16 +122,16 @@ def _is_visible(caller: Caller) -> ColumnElement[bool]:
     return there & or_(Event.state == "published", role_rank(Event.id, caller.id).is_not(None))
 
 
-def _with_link(
-    event: Event, rank: int | None, authorization: StripeAuthorization | None, caller: Caller
-) -> Event:
-    """Tell *event* what the caller is to it and what is linked, and hide what they may not see."""
+def _with_link(row: Row, caller: Caller) -> Event:
+    """Tell the event what the caller is to it and what is linked; hide what they may not see."""
+    event, rank, authorization = row
     event.role = caller.role(rank)
     event.is_stripe_linked = authorization is not None and event.can_pay_by_stripe
     event.stripe_action_needed = (
         event.state == "published" and event.can_pay_by_stripe and not event.is_stripe_linked
     )
     may_see = event.is_stripe_linked or event.role >= COORGANIZER
-    visible = authorization is not None and may_see
-    event.stripe_authorization = seen(authorization, event.role) if visible else None
+    event.stripe_authorization = None
+    if authorization is not None and may_see:
+        event.stripe_authorization = seen(authorization, event.role)
     return event

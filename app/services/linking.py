@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
@@ -88,13 +89,13 @@ def _settle(grant: Grant, stripe: StripeConnect) -> Settlement:
     confirmed: datetime | None = None
     give_up = time.monotonic() + VERIFYING
     while True:
-        settlement = _persist(lambda known=confirmed: keep_once(claim, account, known))
+        settlement = _persist(partial(keep_once, claim, account, confirmed))
         if settlement.cut_at is None:
             return settlement
         if settlement.is_cutting and time.monotonic() < give_up:
             time.sleep(PAUSE)  # whoever is telling Stripe hears back, or their lease ends
         elif settlement.is_cutting or not _is_connected(grant, stripe):
-            return _persist(lambda: refuse_once(claim, account.account_id, _was_cut()))
+            return _persist(partial(refuse_once, claim, account.account_id, _was_cut()))
         else:
             confirmed = settlement.cut_at
 
@@ -118,7 +119,7 @@ def _close_failed(claim: Claim, error: StripeError, stripe: StripeConnect) -> No
     Without a database the attempt stays as it is, until its time is over.
     """
     try:
-        settlement = _persist(lambda: refuse_once(claim, error.granted_account, error))
+        settlement = _persist(partial(refuse_once, claim, error.granted_account, error))
     except DATABASE_AWAY:
         log.error("attempt not closed", attempt=claim.attempt_id, account=error.granted_account)
         return

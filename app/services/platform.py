@@ -16,12 +16,12 @@ CURRENT_MODE = select(Setting.stripe_mode == "production").scalar_subquery()
 
 @dataclass(frozen=True)
 class Platform:
-    """The platform's keys in one mode; any of them may be missing."""
+    """The platform's keys in one mode; empty text where one is not set."""
 
     livemode: bool
-    client_id: str | None
-    secret_key: str | None = field(repr=False)
-    publishable_key: str | None
+    client_id: str
+    secret_key: str = field(repr=False)
+    publishable_key: str
 
     @property
     def is_configured(self) -> bool:
@@ -34,9 +34,9 @@ def platform_of(setting: Setting, livemode: bool) -> Platform:
     prefix = "stripe_" if livemode else "stripe_test_"
     return Platform(
         livemode=livemode,
-        client_id=getattr(setting, f"{prefix}client_id"),
-        secret_key=getattr(setting, f"{prefix}secret_key"),
-        publishable_key=getattr(setting, f"{prefix}publishable_key"),
+        client_id=getattr(setting, f"{prefix}client_id") or "",
+        secret_key=getattr(setting, f"{prefix}secret_key") or "",
+        publishable_key=getattr(setting, f"{prefix}publishable_key") or "",
     )
 
 

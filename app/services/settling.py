@@ -7,7 +7,7 @@ The locks, in this order: the accounts, then the event and the attempt.
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import ColumnElement, Label, Row, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.auth import ADMIN, ORGANIZER, Role, role_rank
@@ -62,7 +62,9 @@ def keep_once(claim: Claim, account: ConnectedAccount, confirmed: datetime | Non
     """
     with transaction() as session:
         found = _lock(session, claim, account.account_id)
-        if found is not None and found.StripeLinkAttempt.outcome == "linked":
+        if found is None:
+            return _close(session, claim, None, account.account_id, _was_closed())
+        if found.StripeLinkAttempt.outcome == "linked":
             made = found.StripeLinkAttempt.authorization_id  # an earlier commit came through
             return Settlement(session.get_one(StripeAuthorization, made))
         error = _judge(found, claim)
@@ -119,7 +121,7 @@ def _lock(session: Session, claim: Claim, account_id: str | None) -> Row | None:
     return session.execute(statement).one_or_none()
 
 
-def _scalar(value, condition, label: str):
+def _scalar(value: ColumnElement, condition: ColumnElement, label: str) -> Label:
     return (
         select(value)
         .select_from(StripeDeauthorization)
@@ -129,10 +131,10 @@ def _scalar(value, condition, label: str):
     )
 
 
-def _judge(found: Row | None, claim: Claim) -> ServiceError | None:
+def _judge(found: Row, claim: Claim) -> ServiceError | None:
     """Return what has changed since the claim so that the account may not be kept."""
-    if found is None or found.StripeLinkAttempt.finished_at is not None:
-        return Conflict("This attempt took too long and was closed. Please connect again.")
+    if found.StripeLinkAttempt.finished_at is not None:
+        return _was_closed()
     event = found.Event
     role = ADMIN if found.is_admin else Role(found.rank or 0)
     if event.deleted_at is not None:
@@ -146,6 +148,10 @@ def _judge(found: Row | None, claim: Claim) -> ServiceError | None:
             "The platform was switched between test and live meanwhile. Please connect again."
         )
     return None
+
+
+def _was_closed() -> Conflict:
+    return Conflict("This attempt took too long and was closed. Please connect again.")
 
 
 def _may_be_cut(found: Row, confirmed: datetime | None) -> bool:
