@@ -421,3 +421,18 @@ def test_a_closed_client_still_keeps_its_deadlines(make_stripe):
         stripe.close()
 
         assert isinstance(failure_of(stripe), StripeTimeout)
+
+
+def test_a_machine_that_has_no_thread_left_sends_nothing(make_stripe, monkeypatch):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    with serving(answering(http(GOOD_GRANT))) as server:
+        stripe = make_stripe(server.url)
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", refuse)
+            error = failure_of(stripe)
+
+        assert isinstance(error, StripeUnreachable)
+        assert server.requests == []
+        assert exchange(stripe) == "acct_1Good"
