@@ -4,6 +4,7 @@ import os
 import ssl
 import weakref
 from dataclasses import dataclass, field
+from functools import cache
 from http.cookiejar import DefaultCookiePolicy
 from typing import Literal, Protocol
 from urllib.parse import urlencode
@@ -49,8 +50,7 @@ class Transport:
 
     def __init__(self, *, user_agent: str, ca_file: str | None = None) -> None:
         self._user_agent = user_agent
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._tls.load_verify_locations(ca_file or DEFAULT_CA_BUNDLE_PATH)
+        self._tls = _trusting(ca_file or DEFAULT_CA_BUNDLE_PATH)
         self.start_over()
         start_over_after_fork(self)
 
@@ -106,6 +106,14 @@ class Transport:
             allow_redirects=False,
             stream=True,
         )
+
+
+@cache
+def _trusting(ca_file: str) -> ssl.SSLContext:
+    """Return the one TLS context for these authorities; to read them takes tens of milliseconds."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(ca_file)
+    return context
 
 
 class _Session(requests.Session):
