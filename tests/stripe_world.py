@@ -50,6 +50,5 @@ class StripeWorld:
         return answer.json()
 
     def calm(self) -> None:
-        """Behave again, and forget what was asked."""
-        self.fault(None)
-        self._http.delete(f"{self.url}/_control/requests", timeout=10)
+        """Be as after a start: no fault, no connection, nothing asked."""
+        self.control("reset", {})

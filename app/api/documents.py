@@ -91,8 +91,8 @@ def _check_relationship(name: str, value: Any) -> None:
     if linkage is None:
         return
     if not isinstance(linkage, dict) or not isinstance(linkage.get("type"), str):
-        raise Invalid("Linkage is an object with a type and an id.", pointer=f"{pointer}/data")
+        raise Invalid("Linkage is an object with a type and an id.", pointer=pointer)
     given = linkage.get("id")
     if isinstance(given, bool) or not isinstance(given, str | int):
-        raise Invalid("Linkage needs an id.", pointer=f"{pointer}/data/id")
+        raise Invalid("Linkage needs an id.", pointer=pointer)
     linkage["id"] = str(given)

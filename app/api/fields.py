@@ -11,8 +11,13 @@ NOT_TEXT = {"Cc", "Cs"}  # controls, and halves of surrogate pairs
 ALLOWED_CONTROLS = "\n\r\t"
 
 
+WORDS = {"required": "This is required.", "null": "This must not be empty."}
+
+
 class Text(fields.Str):
     """Text that any database takes: no NUL, no other controls but line breaks and tabs, bounded."""
+
+    default_error_messages = {**WORDS, "invalid": "This must be text."}
 
     def __init__(self, *, longest: int = 255, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -36,6 +41,8 @@ class Moment(fields.Field):
     A moment as ISO 8601 with an offset; without one it is taken for UTC, as the frontend means it.
     """
 
+    default_error_messages = WORDS
+
     def _serialize(self, value: datetime | None, attr: Any, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else value.isoformat()
 
@@ -52,6 +59,8 @@ class Moment(fields.Field):
 
 class Flag(fields.Bool):
     """True or false, and nothing that merely looks like it."""
+
+    default_error_messages = WORDS
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
         if not isinstance(value, bool):

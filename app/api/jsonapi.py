@@ -16,6 +16,7 @@ from flask_rest_jsonapi_next.decorators import check_headers
 from flask_rest_jsonapi_next.resource import Resource
 from flask_rest_jsonapi_next.schema import compute_schema
 from marshmallow_jsonapi import Schema as LibrarySchema
+from marshmallow_jsonapi.fields import BaseRelationship
 from sqlalchemy import ColumnElement
 from sqlalchemy.exc import DBAPIError
 from werkzeug.datastructures import ImmutableMultiDict
@@ -55,6 +56,15 @@ class Schema(LibrarySchema):
         if least is not None and obj.role < least:
             return default
         return super().get_attribute(obj, attr, default)
+
+    def format_error(
+        self, field_name: str, message: Any, index: int | None = None
+    ) -> dict[str, Any]:
+        """Point at the relationship itself, where the library points at its `data`."""
+        error = super().format_error(field_name, message, index)
+        if isinstance(self.declared_fields.get(field_name), BaseRelationship):
+            error["source"]["pointer"] = error["source"]["pointer"].removesuffix("/data")
+        return error
 
     @classmethod
     def names(cls) -> set[str]:

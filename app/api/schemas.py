@@ -11,6 +11,7 @@ from app.api.fields import Flag, Moment, Text
 from app.api.jsonapi import Schema, dasherize
 from app.auth import ADMIN, COORGANIZER
 
+NO_CODE = "There is no authorization code. Please connect with Stripe first."
 VISIBLE_ASCII = r"[\x21-\x7e]{1,255}"
 
 
@@ -100,6 +101,7 @@ class StripeAuthorizationSchema(Schema):
     stripe_auth_code = Text(
         load_only=True,
         required=True,
+        error_messages={"required": NO_CODE, "null": NO_CODE},
         validate=validate.Regexp(
             VISIBLE_ASCII + r"\Z", error="The code must be 1 to 255 visible ASCII characters."
         ),
