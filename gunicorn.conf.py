@@ -9,19 +9,19 @@ import sys
 from config import ConfigError, load_config
 
 try:
-    config = load_config()
+    given = load_config()
 except ConfigError as error:
     sys.exit(f"{error}")
 
-bind = f"{config.host}:{config.port}"
+bind = f"{given.host}:{given.port}"
 worker_class = "gthread"
-workers = config.web_concurrency
-threads = config.web_threads
-worker_connections = config.web_threads * 4  # waiting to be read; a keep-alive connection counts
+workers = given.web_concurrency
+threads = given.web_threads
+worker_connections = given.web_threads * 4  # waiting to be read; a keep-alive connection counts
 backlog = 2048
 keepalive = 5
-timeout = int(2 * config.stripe_timeout) + 30
-graceful_timeout = int(2 * config.stripe_timeout) + 30  # a stopping server finishes its links
+timeout = int(2 * given.stripe_timeout) + 30
+graceful_timeout = int(2 * given.stripe_timeout) + 30  # a stopping server finishes its links
 limit_request_line = 8190
 limit_request_fields = 60
 limit_request_field_size = 8190
