@@ -88,9 +88,10 @@ class Emulator:
         return self
 
     def __exit__(self, *exception):
-        self.stripe.stop()
+        self.stripe.faults.lift_all()
         self.server.stop()
         self._thread.join()
+        self.stripe.stop()
 
 
 def announcement(url, stripe):

@@ -6,8 +6,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 import stripe
+from pytest_httpserver import HTTPServer
 
 from app.devtools.stripe_emulator import Emulator, Options
+from tests.devtools.listener import Listener
 
 CALLBACK = "http://127.0.0.1:5000/connect/callback"
 SECOND_CALLBACK = "http://localhost:4200/torii/redirect.html?from=stripe"
@@ -123,6 +125,14 @@ def error_of(response):
     return response.status_code, body["error"], body["error_description"]
 
 
+def fail(platform, name, **args):
+    return platform.control("faults", {"fault": name, **args})
+
+
+def is_used(platform, code):
+    return next(each["used"] for each in platform.state()["codes"] if each["code"] == code)
+
+
 def wait_until(condition, seconds=10):
     """Look again and again, but not for ever."""
     deadline = time.monotonic() + seconds
@@ -137,7 +147,10 @@ def clock():
 
 
 @pytest.fixture
-def webhook_url():
+def webhook_url(request):
+    """None, unless the test listens."""
+    if "listener" in request.fixturenames:
+        return request.getfixturevalue("listener").url
     return None
 
 
@@ -153,3 +166,24 @@ def platform(emulator):
     developer = Platform(emulator)
     yield developer
     developer.http.close()
+
+
+@pytest.fixture(scope="session")
+def server():
+    with HTTPServer(host="127.0.0.1", port=0) as server:
+        yield server
+
+
+@pytest.fixture
+def listener(server):
+    server.clear()
+    return Listener(server)
+
+
+@pytest.fixture
+def quiet(platform):
+    """Deliver each event once, and only those that tests ask for."""
+    platform.control(
+        "switches", {"test_events_to_live_endpoint": False, "exchange_sends_event": False}
+    )
+    return platform

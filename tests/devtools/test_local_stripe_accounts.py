@@ -82,6 +82,14 @@ def test_v21_the_other_modes_client_id_is_a_bad_one(platform, grant):
     assert error_of(response)[2] == f"No such application: '{platform.live.client_id}'"
 
 
+def test_v21_a_switch_gives_another_text_for_the_other_modes_client_id(platform):
+    platform.control("switches", {"deauthorize_other_mode_text": "Wrong mode"})
+
+    response = platform.deauthorize(client_id=platform.live.client_id)
+
+    assert error_of(response) == (401, "invalid_client", "Wrong mode")
+
+
 def test_v21_a_made_up_account_tells_that_id_and_key_match(platform):
     response = platform.deauthorize("acct_made_up")
 

@@ -1,71 +1,11 @@
 """Signed events, V23 of the vectors in docs/local-stripe.md."""
 
 import json
-import threading
 
 import pytest
 import stripe
-from pytest_httpserver import HTTPServer
-from werkzeug import Response
 
-from tests.devtools.forms import Forms
-
-
-class Listener:
-    """A platform's webhook endpoint: keeps what came, answers as it is told."""
-
-    def __init__(self, server):
-        self.url = server.url_for("/hooks")
-        self.received = []
-        self.statuses = []
-        self._arrived = threading.Condition()
-        server.expect_request("/hooks").respond_with_handler(self._take)
-
-    def _take(self, request):
-        with self._arrived:
-            self.received.append((request.get_data(), request.headers.get("Stripe-Signature")))
-            self._arrived.notify_all()
-            return Response(status=self.statuses.pop(0) if self.statuses else 200)
-
-    def wait(self, count):
-        """The first *count* deliveries, once they are there."""
-        with self._arrived:
-            assert self._arrived.wait_for(lambda: len(self.received) >= count, 10)
-            return self.received[:count]
-
-    def ids(self):
-        return [json.loads(body)["id"] for body, _ in self.received]
-
-
-@pytest.fixture(scope="module")
-def server():
-    with HTTPServer(host="127.0.0.1", port=0) as server:
-        yield server
-
-
-@pytest.fixture
-def listener(server):
-    server.clear()
-    return Listener(server)
-
-
-@pytest.fixture
-def webhook_url(listener):
-    return listener.url
-
-
-@pytest.fixture
-def quiet(platform):
-    """Deliver each event once, and only those that tests ask for."""
-    platform.control(
-        "switches", {"test_events_to_live_endpoint": False, "exchange_sends_event": False}
-    )
-    return platform
-
-
-def verify(delivery, secret):
-    body, signature = delivery
-    return stripe.Webhook.construct_event(body, signature, secret)
+from tests.devtools.listener import verify
 
 
 def send(platform, **spec):
@@ -232,66 +172,6 @@ def test_a_slow_endpoint_does_not_slow_the_exchange(platform, listener):
     platform.control("webhooks", {"url": "http://127.0.0.1:9/hooks"})
 
     assert platform.exchange(platform.code()).elapsed.total_seconds() < 2
-
-
-def dashboard_form(platform, action):
-    forms = Forms(platform.get("/dashboard").text).forms
-    return next(
-        form
-        for form in forms
-        if form["action"] == f"/dashboard/{action}"
-        and form["fields"]["account"] == platform.account.id
-    )
-
-
-def press(platform, action):
-    form = dashboard_form(platform, action)
-    return platform.post(form["action"], form["fields"])
-
-
-def test_disconnecting_in_the_dashboard_sends_deauthorized(quiet, listener):
-    quiet.exchange(quiet.code())
-
-    response = press(quiet, "disconnect")
-
-    event = verify(listener.wait(1)[0], quiet.test.webhook_secret)
-    assert (response.status_code, event.type) == (303, "account.application.deauthorized")
-    assert quiet.read_account().status_code == 403
-
-
-def test_the_dashboard_disconnects_one_mode_at_a_time(quiet, listener):
-    quiet.exchange(quiet.code(livemode=True), quiet.live.secret_key)
-    quiet.exchange(quiet.code())
-    forms = Forms(quiet.get("/dashboard").text).forms
-    offered = [f["fields"]["client_id"] for f in forms if f["action"] == "/dashboard/disconnect"]
-
-    quiet.post(
-        "/dashboard/disconnect",
-        {"account": quiet.account.id, "client_id": quiet.live.client_id},
-    )
-
-    assert sorted(offered) == sorted([quiet.live.client_id, quiet.test.client_id])
-    assert quiet.is_connected()
-    assert not quiet.is_connected(quiet.live)
-
-
-def test_restricting_in_the_dashboard_sends_the_account_as_it_is_now(quiet, listener):
-    quiet.exchange(quiet.code())
-    press(quiet, "restrict")
-    press(quiet, "unrestrict")
-
-    events = [verify(each, quiet.test.webhook_secret) for each in listener.wait(2)]
-
-    assert [event.type for event in events] == ["account.updated"] * 2
-    assert [event.data.object.charges_enabled for event in events] == [False, True]
-    assert events[0].data.object.requirements.disabled_reason == "requirements.past_due"
-
-
-@pytest.mark.parametrize("action", ["disconnect", "restrict", "unrestrict"])
-def test_the_dashboard_refuses_unknown_accounts(platform, action):
-    response = platform.post(f"/dashboard/{action}", {"account": "acct_unknown"})
-
-    assert response.status_code == 404
 
 
 @pytest.mark.parametrize(

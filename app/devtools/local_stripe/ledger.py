@@ -1,7 +1,7 @@
 """What the local Stripe remembers: platforms, accounts, codes, connections and tokens.
 
 Plain records and the look-ups between them. Every look-up is one step in a dictionary, because
-load tests exchange hundreds of codes at once. Whoever calls a method holds `ledger.lock`.
+load tests exchange hundreds of codes at once. Whoever changes anything holds `ledger.lock`.
 """
 
 import threading

@@ -155,8 +155,7 @@ def deauthorize():
     stripe = current_app.extensions["local_stripe"]
     application = authenticate(stripe, request)
     client_id = required(stripe, "client_id")
-    if stripe.ledger.applications.get(client_id) is not application:
-        raise no_such_application(client_id)
+    check_client_id(stripe, application, client_id)
     account_id = required(stripe, "stripe_user_id")
     refuse_controlled(stripe, account_id)
     with stripe.ledger.lock:
@@ -166,6 +165,16 @@ def deauthorize():
     if stripe.switches["deauthorize_sends_event"]:
         stripe.webhooks.application_event("account.application.deauthorized", connection)
     return stripe.json({"stripe_user_id": account_id})
+
+
+def check_client_id(stripe, application, client_id):
+    """The key must be the application's own: same platform, same mode."""
+    named = stripe.ledger.applications.get(client_id)
+    if named is None or named.platform != application.platform:
+        raise no_such_application(client_id)
+    if named is not application:
+        text = stripe.switches["deauthorize_other_mode_text"]
+        raise OAuthError(401, "invalid_client", text.replace("{client_id}", client_id))
 
 
 def required(stripe, field):

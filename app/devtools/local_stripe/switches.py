@@ -60,6 +60,7 @@ SWITCHES = {
     "rate_limit_shape": Switch("api", "shape of the 429 body", ("api", "oauth", "html")),
     # deauthorizing, accounts, webhooks
     "deauthorize_missing_field_text": Switch("Missing required parameter: {field}", "text"),
+    "deauthorize_other_mode_text": Switch("No such application: '{client_id}'", "text"),
     "unknown_account_text": Switch(
         "not-connected", "deauthorizing a made-up account", ("not-connected", "no-such-user")
     ),

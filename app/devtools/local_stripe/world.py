@@ -88,7 +88,7 @@ class LocalStripe:
         self.webhooks.forget()
 
     def stop(self):
-        self.faults.lift_all()
+        """Send nothing more, and keep what is to be kept; the server has stopped by then."""
         self.webhooks.stop()
         if self.state_file is not None:
             memory.save(self.ledger, self.state_file)
