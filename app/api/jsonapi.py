@@ -150,6 +150,8 @@ class Detail(Strict, ResourceDetail):
     rest.
     """
 
+    may_be_missing: ClassVar[bool | tuple[str, ...]] = True  # what a PATCH need not name
+
     def get(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         return self.dump(self.find(**kwargs))
 
@@ -158,8 +160,7 @@ class Detail(Strict, ResourceDetail):
         raise NotImplementedError
 
     def patch(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        schema = self.schema(partial=True)
-        data = schema.load(request.get_json())
+        data = self.schema(partial=self.may_be_missing).load(request.get_json())
         return self.dump(self.change(data, **kwargs))
 
     def change(self, data: dict[str, Any], **kwargs: Any) -> Any:

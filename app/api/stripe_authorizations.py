@@ -78,10 +78,11 @@ class StripeAuthorizationList(Listing):
 
 
 class StripeAuthorizationDetail(Detail):
-    """One link, by its own id."""
+    """One link, by its own id. A PATCH brings a new code; its event stays."""
 
     schema = StripeAuthorizationSchema
     includes = {"event": EventSchema}
+    may_be_missing = ("event",)
 
     def find(self, authorization: str) -> SeenAuthorization:
         return _with_events([read_authorization(authorization, current_caller())])[0]
