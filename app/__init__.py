@@ -50,6 +50,12 @@ def _bind_extensions(app: Flask, config: Config) -> None:
         JWT_ACCESS_TOKEN_EXPIRES=timedelta(hours=24),
         RATELIMIT_STORAGE_URI=config.redis_url or "memory://",
         RATELIMIT_HEADERS_ENABLED=False,
+        # Without Redis signing in goes on, counted in each process until Redis is back.
+        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
+        RATELIMIT_STORAGE_OPTIONS={
+            "wrap_exceptions": True,
+            **({"socket_connect_timeout": 1, "socket_timeout": 1} if config.redis_url else {}),
+        },
     )
     db.init_app(app)
     migrate.init_app(app, db, render_as_batch=False)

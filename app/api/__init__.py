@@ -3,7 +3,13 @@
 from flask import Blueprint, Flask
 from flask_rest_jsonapi_next import Api
 
-from app.api import authorization_requests, events, health, stripe_authorizations
+from app.api import (
+    authorization_requests,
+    events,
+    health,
+    sessions,
+    stripe_authorizations,
+)
 from app.api.documents import StrictJSONProvider
 from app.auth import right_of
 
@@ -46,3 +52,4 @@ def init_app(app: Flask) -> None:
         api.route(resource, resource.__name__, *addresses, url_rule_options=options)
     app.register_blueprint(blueprint)
     app.register_blueprint(health.blueprint)
+    app.register_blueprint(sessions.blueprint)

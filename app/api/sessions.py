@@ -1,0 +1,97 @@
+"""Signing in and out: plain JSON, as the frontend has always known it."""
+
+from typing import Any
+
+from flask import Blueprint, current_app, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from app.auth import current_caller, identify
+from app.errors import ServiceError, Unauthenticated
+from app.services import sessions
+from app.services.sessions import InvalidCredentials
+from app.sign_in_limits import client_address, limit_attempts
+
+blueprint = Blueprint("sessions", __name__)
+
+
+class MissingCredentials(ServiceError):
+    """The body does not hold what it takes to sign in."""
+
+    status = 400
+
+    def __init__(self) -> None:
+        super().__init__("username or password missing")
+
+
+@blueprint.errorhandler(MissingCredentials)
+@blueprint.errorhandler(InvalidCredentials)
+def refuse(error: ServiceError) -> ResponseReturnValue:
+    """Refuse in the words that the frontend looks for."""
+    return {"error": error.detail}, error.status, error.headers
+
+
+@blueprint.post("/auth/session")
+@blueprint.post("/v1/auth/login")
+@limit_attempts
+def sign_in() -> ResponseReturnValue:
+    """Give an access token for an e-mail and its password; a refresh token if one is asked for."""
+    body = _read_body()
+    email = body.get("email") or body.get("username")
+    account = sessions.sign_in(_text(email), _text(body.get("password")), client_address())
+    session_id = sessions.new_session_id()
+    answer = {"access_token": sessions.issue_access_token(account, session_id, is_fresh=True)}
+    if _flag(body, "remember-me") and _flag(body, "include-in-response"):
+        answer["refresh_token"] = sessions.issue_refresh_token(account, session_id)
+    return jsonify(answer)
+
+
+@blueprint.post("/v1/auth/token/refresh")
+def refresh() -> ResponseReturnValue:
+    """Give another access token of the same session for its refresh token."""
+    caller = identify("refresh")
+    if caller.is_anonymous:
+        raise Unauthenticated
+    return jsonify(access_token=sessions.issue_access_token(caller, caller.session_id))
+
+
+@blueprint.post("/v1/auth/logout")
+def sign_out() -> ResponseReturnValue:
+    """End the session; any of its tokens will do."""
+    caller = identify("access", "refresh")
+    if caller.is_anonymous:
+        raise Unauthenticated
+    sessions.end_session(caller)
+    return jsonify(success=True)
+
+
+@blueprint.post("/v1/auth/fresh-login")
+@limit_attempts
+def sign_in_again() -> ResponseReturnValue:
+    """Give a fresh access token of the same session for one's own password."""
+    caller = current_caller()
+    sessions.sign_in_again(caller, _text(_read_body().get("password")), client_address())
+    return jsonify(
+        access_token=sessions.issue_access_token(caller, caller.session_id, is_fresh=True)
+    )
+
+
+def _read_body() -> dict[str, Any]:
+    """Return the JSON object that was sent, whatever it was called in the Content-Type."""
+    try:
+        body = current_app.json.loads(request.get_data())
+    except ValueError:
+        raise MissingCredentials from None
+    if not isinstance(body, dict):
+        raise MissingCredentials
+    return body
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise MissingCredentials
+    return value
+
+
+def _flag(body: dict[str, Any], name: str) -> bool:
+    """Return whether a flag is set; older clients write its name with underscores."""
+    return body.get(name, body.get(name.replace("-", "_"))) is True
