@@ -18,7 +18,11 @@ SEPARATOR = "\x1f"
 
 
 class SecretUnreadable(Exception):
-    """A stored secret does not open: its key is not configured, or it was put where it is."""
+    """
+    A stored secret does not open: its key is not configured, or it was put where it is.
+
+    The message, meant for the log, names its place and says what to do.
+    """
 
 
 class Sealed(str):
@@ -52,10 +56,16 @@ class Cipher:
         try:
             text = self._all.decrypt(sealed).decode()
         except InvalidToken:
-            raise SecretUnreadable(f"No configured key opens the secret of {place}.") from None
+            raise SecretUnreadable(
+                f"No key in ENCRYPTION_KEYS opens the secret stored at {place}."
+                " Add the key that sealed it, or store the secret anew."
+            ) from None
         found, _, secret = text.partition(SEPARATOR)
         if found != place:
-            raise SecretUnreadable(f"The secret stored at {place} belongs elsewhere.")
+            raise SecretUnreadable(
+                f"The secret stored at {place} was sealed for another place:"
+                " the row was changed outside this service. Store the secret anew."
+            )
         return secret
 
     def reseal(self, sealed: str) -> Sealed:

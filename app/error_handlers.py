@@ -15,6 +15,7 @@ from app.errors import (
     Conflict,
     Internal,
     Invalid,
+    ManyInvalid,
     MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
@@ -42,6 +43,7 @@ REFUSALS: dict[int, tuple[type[ServiceError], str]] = {
 def init_app(app: Flask) -> None:
     """Register the rendering for *app*."""
     app.register_error_handler(ServiceError, lambda error: respond(error))
+    app.register_error_handler(ManyInvalid, lambda error: respond(*error.faults))
     app.register_error_handler(IncorrectTypeError, _refuse_type)
     app.register_error_handler(ValidationError, _refuse_document)
     app.register_error_handler(JsonApiException, _refuse_query)
@@ -68,14 +70,16 @@ def _refuse_type(error: IncorrectTypeError) -> Response:
 
 
 def _refuse_document(error: ValidationError) -> Response:
-    """Tell every fault of a document, each with its pointer."""
+    return respond(*faults_of(error))
+
+
+def faults_of(error: ValidationError) -> list[Invalid]:
+    """Return every fault of a document, each with its pointer."""
     faults = error.messages["errors"] if isinstance(error.messages, dict) else []
-    return respond(
-        *(
-            Invalid(_sentence(fault["detail"]), pointer=fault["source"]["pointer"])
-            for fault in faults[:20]
-        )
-    )
+    return [
+        Invalid(_sentence(fault["detail"]), pointer=fault["source"]["pointer"])
+        for fault in faults[:20]
+    ]
 
 
 def _sentence(text: object) -> str:

@@ -169,6 +169,16 @@ class Invalid(ServiceError):
     status, code = 422, "validation"
 
 
+class ManyInvalid(ServiceError):
+    """Several values in the document cannot be accepted: *faults*, each told with its pointer."""
+
+    status, code = 422, "validation"
+
+    def __init__(self, faults: list[Invalid]) -> None:
+        super().__init__(faults[0].detail)
+        self.faults = faults
+
+
 class StateInvalid(ServiceError):
     """The state is unknown, used, expired or somebody else's."""
 

@@ -8,6 +8,7 @@ from app.api import (
     events,
     health,
     sessions,
+    settings,
     stripe_authorizations,
 )
 from app.api.documents import StrictJSONProvider
@@ -30,6 +31,7 @@ ADDRESSES = {
     stripe_authorizations.StripeAuthorizationEventLinkage: [
         "/stripe-authorizations/<authorization>/relationships/event"
     ],
+    settings.SettingDetail: ["/settings", "/settings/<setting>"],
     authorization_requests.StripeAuthorizationRequestList: ["/stripe-authorization-requests"],
 }
 METHODS = ("GET", "POST", "PATCH", "DELETE")
