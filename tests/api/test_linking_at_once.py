@@ -1,0 +1,106 @@
+"""Simultaneous links: the database decides who may go to Stripe."""
+
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from app.extensions import db
+from app.models import StripeAuthorization
+from tests.callers import link_document
+
+PATH = "/v1/stripe-authorizations"
+AT_ONCE = 12
+
+
+def post_at_once(client, bodies):
+    """Send all bodies in the same moment; return the answers."""
+    ready = threading.Barrier(len(bodies))
+
+    def post(body):
+        ready.wait()
+        return client.post(PATH, body)
+
+    with ThreadPoolExecutor(len(bodies)) as pool:
+        answers = list(pool.map(post, bodies))
+    db.session.rollback()
+    return answers
+
+
+def codes(answers):
+    return Counter(
+        each.json["errors"][0]["code"] if each.status_code >= 400 else each.status_code
+        for each in answers
+    )
+
+
+def test_of_many_codes_for_one_event_one_links_and_no_other_is_spent(
+    organizer, event, platform, stripe
+):
+    bodies = [link_document(event, stripe.code()) for _ in range(AT_ONCE)]
+
+    answers = post_at_once(organizer, bodies)
+
+    found = codes(answers)
+    assert 1 == found[201]
+    assert AT_ONCE - 1 == found["link-in-progress"] + found["already-linked"], found
+    assert 1 == len(stripe.codes_seen())
+    assert 1 == db.session.query(StripeAuthorization).count()
+
+
+def test_one_code_many_times_goes_to_stripe_once(organizer, event, platform, stripe):
+    code = stripe.code()
+
+    answers = post_at_once(organizer, [link_document(event, code)] * AT_ONCE)
+
+    found = codes(answers)
+    assert 1 == found[201]
+    assert AT_ONCE - 1 == found[200] + found["link-in-progress"], found
+    assert [code] == stripe.codes_seen()
+
+
+def test_one_code_for_several_events_goes_to_stripe_once(organizer, make, owner, platform, stripe):
+    code = stripe.code()
+    events = [make.event(owner) for _ in range(AT_ONCE)]
+
+    answers = post_at_once(organizer, [link_document(each, code) for each in events])
+
+    found = codes(answers)
+    assert {201: 1, "code-already-used": AT_ONCE - 1} == found
+    assert [code] == stripe.codes_seen()
+
+
+def test_many_events_link_at_once_each_with_its_own_code(organizer, make, owner, platform, stripe):
+    events = [make.event(owner) for _ in range(AT_ONCE)]
+
+    answers = post_at_once(organizer, [link_document(each, stripe.code()) for each in events])
+
+    assert {201: AT_ONCE} == codes(answers)
+    assert AT_ONCE == db.session.query(StripeAuthorization).count()
+
+
+def test_no_connection_to_the_database_is_held_while_stripe_is_asked(
+    app, organizer, event, platform, stripe
+):
+    stripe.fault("hang", on="token")
+    answers = []
+    poster = threading.Thread(
+        target=lambda: answers.append(organizer.post(PATH, link_document(event, stripe.code())))
+    )
+    db.session.remove()
+
+    poster.start()
+    wait_until(lambda: stripe.asked() != [])
+    held = db.engine.pool.checkedout()
+    stripe.fault(None)
+    poster.join()
+
+    assert 0 == held
+
+
+def wait_until(condition, tries=2000):
+    pause = threading.Event()
+    for _ in range(tries):
+        if condition():
+            return
+        pause.wait(0.005)
+    raise AssertionError("it did not happen in time")
