@@ -20,6 +20,7 @@ from config import Config
 
 JSON_API = "application/vnd.api+json"
 LARGEST_BODY = 1024 * 1024
+SMALLER_BODIES = {"/stripe/webhooks": 256 * 1024}
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 EXPOSED = ["ETag", "Location", "Retry-After", "X-Request-ID"]
 
@@ -68,6 +69,7 @@ def _read_body() -> None:
     Read the body, so that one that is too large is refused (413) before anything else is asked.
     """
     if request.method not in ("GET", "HEAD", "OPTIONS"):
+        request.max_content_length = SMALLER_BODIES.get(request.path, LARGEST_BODY)
         request.get_data()
 
 

@@ -10,6 +10,7 @@ from app.api import (
     sessions,
     settings,
     stripe_authorizations,
+    webhooks,
 )
 from app.api.documents import StrictJSONProvider
 from app.auth import right_of
@@ -55,3 +56,4 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(sessions.blueprint)
+    app.register_blueprint(webhooks.blueprint)

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.errors import StripeNotConfigured
+from app.extensions import db
 from app.models import Setting
 
 CURRENT_MODE = select(Setting.stripe_mode == "production").scalar_subquery()
@@ -38,6 +39,17 @@ def platform_of(setting: Setting, livemode: bool) -> Platform:
         secret_key=getattr(setting, f"{prefix}secret_key") or "",
         publishable_key=getattr(setting, f"{prefix}publishable_key") or "",
     )
+
+
+def read_platform(livemode: bool) -> Platform:
+    """
+    Return the keys of *livemode* as they are now, for work outside any transaction.
+
+    No connection is held afterwards. Raises SecretUnreadable.
+    """
+    platform = platform_of(db.session.get_one(Setting, 1, populate_existing=True), livemode)
+    db.session.rollback()
+    return platform
 
 
 def current_platform(setting: Setting) -> Platform:
