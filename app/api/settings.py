@@ -16,6 +16,7 @@ from app.services.platform_settings import (
     find_stale_masks,
     read_settings,
 )
+from app.services.revealing import reveal_secret
 
 
 class SettingDetail(Detail):
@@ -23,8 +24,15 @@ class SettingDetail(Detail):
 
     schema = SettingSchema
 
+    def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
+        """Keep `reveal`, the one parameter of our own, from the query that the library gets."""
+        self.reveal = request.args.getlist("reveal")
+        return super().dispatch_request(*args, **kwargs)
+
     def find(self, setting: str = "1") -> SeenSettings:
         _check_address(setting)
+        if self.reveal:
+            return reveal_secret(self.reveal, current_caller())
         return read_settings(current_caller())
 
     def patch(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
