@@ -1,0 +1,137 @@
+"""
+Every route × method × role, for a draft and a published event, generated from the table of rights.
+
+A route without a declared right, and a right without a route, fail here.
+"""
+
+import pytest
+
+from app import auth
+from app.auth import ADMIN, ANYONE, COORGANIZER, ORGANIZER, OWNER, RIGHTS, USER
+from tests.callers import document
+from tests.contract.routes import routes_of
+
+ROLES = [ANYONE, USER, COORGANIZER, ORGANIZER, OWNER, ADMIN]
+# The public part of these is there for everybody, but not of a draft; linkage is never written.
+ABOUT_AN_EVENT = "<event>", "<authorization>", "<role>"
+BY_BODY = (
+    "POST /v1/stripe-authorizations",
+    "POST /v1/stripe-authorization-requests",
+    "POST /v1/users-events-roles",
+)
+NOT_BY_ROLE = {
+    "POST /auth/session": 400,
+    "POST /v1/auth/login": 400,
+    "POST /v1/auth/fresh-login": None,
+    "POST /v1/auth/logout": None,
+    "POST /v1/auth/token/refresh": 401,
+    "POST /stripe/webhooks": 400,
+}
+
+
+@pytest.fixture(name="people")
+def _people(make):
+    """Somebody for every role, at the event that is given."""
+
+    def people(event, owner):
+        return {
+            ANYONE: None,
+            USER: make.user(),
+            COORGANIZER: make.person(event, "coorganizer"),
+            ORGANIZER: make.person(event, "organizer"),
+            OWNER: owner,
+            ADMIN: make.admin(),
+        }
+
+    return people
+
+
+@pytest.mark.parametrize("state", ["published", "draft"])
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name.lower())
+@pytest.mark.parametrize("route", [each for each in RIGHTS if each not in NOT_BY_ROLE])
+def test_a_role_may_do_exactly_what_the_table_says(
+    client, make, people, platform, stripe, route, role, state
+):
+    owner = make.user()
+    event = make.event(owner, state=state)
+    link = make.link(event)
+    user = people(event, owner)[role]
+    method, rule = route.split(" ")
+    path = rule.replace("<event>", str(event.id)).replace("<authorization>", str(link.id))
+    path = path.replace("<user>", str(user.id if user else 1)).replace("<setting>", "1")
+    path = path.replace("<role>", str(make.role(make.user(), event, "coorganizer").id))
+    caller = client.as_(user) if user else client
+
+    response = caller.send(method, path, _body(method, rule, event, link, make))
+
+    about_event = any(each in rule for each in ABOUT_AN_EVENT) or route in BY_BODY
+    least = RIGHTS[route]
+    if role == ANYONE and least > ANYONE:
+        assert response.status_code == 401
+    elif about_event and state == "draft" and role < COORGANIZER:
+        assert response.status_code == 404
+    elif route == "POST /v1/users-events-roles" and role < OWNER:
+        assert response.status_code == 403
+    elif role < least:
+        assert response.status_code == 403
+    else:
+        assert response.status_code not in (401, 403, 404, 405), response.text
+        assert response.status_code < 500
+
+
+def _body(method, rule, event, link, make):
+    if method in ("GET", "DELETE"):
+        return None
+    linkage = {"event": {"type": "event", "id": str(event.id)}}
+    if rule == "/v1/events" and method == "POST":
+        return document(
+            "event",
+            name="Fair",
+            starts_at="2027-01-01T10:00:00Z",
+            ends_at="2027-01-01T12:00:00Z",
+            timezone="UTC",
+        )
+    if rule == "/v1/events/<event>":
+        return document("event", event.id, name="Fair")
+    if rule.startswith("/v1/settings"):
+        return document("setting", 1)
+    if rule == "/v1/stripe-authorizations" or rule.endswith("/stripe-authorization"):
+        id_ = link.id if method == "PATCH" else None
+        relationships = linkage if method == "POST" else None
+        return document("stripe-authorization", id_, relationships, stripe_auth_code="ac_1")
+    if rule == "/v1/stripe-authorizations/<authorization>":
+        return document("stripe-authorization", link.id, stripe_auth_code="ac_1")
+    if rule == "/v1/stripe-authorization-requests":
+        return document("stripe-authorization-request", None, linkage)
+    if rule == "/v1/users-events-roles":
+        email = make.user().email
+        return document("users-events-role", None, linkage, role="organizer", email=email)
+    return None
+
+
+@pytest.mark.parametrize("route", list(NOT_BY_ROLE))
+def test_routes_that_ask_for_something_else_than_a_role_refuse_without_it(client, route):
+    method, rule = route.split(" ")
+
+    response = client.send(method, rule, {})
+
+    assert response.status_code == (NOT_BY_ROLE[route] or 401)
+
+
+def test_every_route_has_a_right_and_every_right_a_route(app):
+    routes = routes_of(app)
+    declared = set(RIGHTS)
+    linkage = {
+        f"{method} {rule}" for rule in auth.RELATIONSHIPS for method in ("POST", "PATCH", "DELETE")
+    }
+
+    assert declared | linkage == routes
+
+
+def test_a_route_nobody_gave_a_right_is_refused(app, client):
+    app.add_url_rule("/v1/forgotten", "forgotten", lambda: "open")
+
+    response = app.test_client().get("/v1/forgotten")
+
+    assert response.status_code == 500
+    assert "open" not in response.text

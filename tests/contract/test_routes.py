@@ -1,0 +1,56 @@
+"""No route comes or goes unnoticed."""
+
+from tests.contract.routes import routes_of
+
+ROUTES = """
+DELETE /v1/events/<event>
+DELETE /v1/events/<event>/relationships/stripe-authorization
+DELETE /v1/events/<event>/stripe-authorization
+DELETE /v1/stripe-authorizations/<authorization>
+DELETE /v1/stripe-authorizations/<authorization>/relationships/event
+DELETE /v1/users-events-roles/<role>
+GET /health/live
+GET /health/ready
+GET /v1/audit-entries
+GET /v1/events
+GET /v1/events/<event>
+GET /v1/events/<event>/relationships/stripe-authorization
+GET /v1/events/<event>/stripe-authorization
+GET /v1/events/<event>/stripe-link-attempts
+GET /v1/events/<event>/users-events-roles
+GET /v1/settings
+GET /v1/settings/<setting>
+GET /v1/stripe-authorizations
+GET /v1/stripe-authorizations/<authorization>
+GET /v1/stripe-authorizations/<authorization>/event
+GET /v1/stripe-authorizations/<authorization>/relationships/event
+GET /v1/users/<user>
+PATCH /v1/events/<event>
+PATCH /v1/events/<event>/relationships/stripe-authorization
+PATCH /v1/events/<event>/stripe-authorization
+PATCH /v1/settings
+PATCH /v1/settings/<setting>
+PATCH /v1/stripe-authorizations/<authorization>
+PATCH /v1/stripe-authorizations/<authorization>/relationships/event
+POST /auth/session
+POST /stripe/webhooks
+POST /v1/auth/fresh-login
+POST /v1/auth/login
+POST /v1/auth/logout
+POST /v1/auth/token/refresh
+POST /v1/events
+POST /v1/events/<event>/relationships/stripe-authorization
+POST /v1/stripe-authorization-requests
+POST /v1/stripe-authorizations
+POST /v1/stripe-authorizations/<authorization>/relationships/event
+POST /v1/stripe-checks
+POST /v1/users-events-roles
+"""
+
+
+def test_the_routes_are_the_ones_we_promise(app):
+    promised = set(ROUTES.strip().splitlines())
+
+    found = routes_of(app)
+
+    assert promised == found, "Change the list here together with contract, README and rights."
