@@ -4,12 +4,15 @@ from flask import Blueprint, Flask
 from flask_rest_jsonapi_next import Api
 
 from app.api import (
+    audit_entries,
     authorization_requests,
     events,
     health,
     sessions,
     settings,
     stripe_authorizations,
+    users,
+    users_events_roles,
     webhooks,
 )
 from app.api.documents import StrictJSONProvider
@@ -33,7 +36,12 @@ ADDRESSES = {
         "/stripe-authorizations/<authorization>/relationships/event"
     ],
     settings.SettingDetail: ["/settings", "/settings/<setting>"],
+    audit_entries.AuditEntryList: ["/audit-entries"],
     authorization_requests.StripeAuthorizationRequestList: ["/stripe-authorization-requests"],
+    users.UserDetail: ["/users/<user>"],
+    users_events_roles.EventUsersEventsRoles: ["/events/<event>/users-events-roles"],
+    users_events_roles.UsersEventsRoleList: ["/users-events-roles"],
+    users_events_roles.UsersEventsRoleDetail: ["/users-events-roles/<role>"],
 }
 METHODS = ("GET", "POST", "PATCH", "DELETE")
 

@@ -1,9 +1,13 @@
 """The audit trail: one entry per deed, written in the transaction that does it."""
 
 import structlog
+from sqlalchemy import func, select
 
+from app.auth import Caller
+from app.errors import Forbidden
 from app.extensions import db
 from app.models import AuditEntry
+from app.services.pages import Page
 
 
 def record(
@@ -24,3 +28,16 @@ def record(
             request_id=request_id,
         )
     )
+
+
+def list_entries(caller: Caller, page: Page) -> tuple[int, list[AuditEntry]]:
+    """
+    Return how many entries *page*'s conditions leave, and a page of them, newest first.
+
+    Raises Forbidden unless *caller* is an administrator.
+    """
+    if not caller.is_admin:
+        raise Forbidden("Only an administrator may read the audit trail.")
+    count = db.session.scalar(select(func.count()).select_from(AuditEntry).where(*page.filters))
+    found = select(AuditEntry).where(*page.filters)
+    return count or 0, list(db.session.scalars(page.of(found, AuditEntry.id.desc())))

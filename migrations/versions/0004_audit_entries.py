@@ -24,6 +24,12 @@ SQLITE = """
 CREATE TRIGGER audit_entries_no_{name} BEFORE {deed} ON audit_entries
 BEGIN SELECT RAISE(ABORT, 'audit entries are append-only'); END
 """
+# REPLACE deletes what it replaces without telling the trigger above.
+SQLITE_REPLACE = """
+CREATE TRIGGER audit_entries_no_replace BEFORE INSERT ON audit_entries
+WHEN EXISTS (SELECT 1 FROM audit_entries WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'audit entries are append-only'); END
+"""
 
 
 def upgrade():
@@ -50,6 +56,7 @@ def upgrade():
     else:
         op.execute(SQLITE.format(deed="UPDATE", name="update"))
         op.execute(SQLITE.format(deed="DELETE", name="delete"))
+        op.execute(SQLITE_REPLACE)
 
 
 def downgrade():
