@@ -1,8 +1,11 @@
 """How many sign-ins one network address may try, at every door that takes a password."""
 
 from ipaddress import ip_address, ip_network
+from math import ceil
+from time import time
 
-from flask import request
+from flask import Response, request
+from flask_limiter import RequestLimit
 
 from app.extensions import limiter
 
@@ -19,5 +22,12 @@ def client_address() -> str:
     return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
 
 
-# Goes around a view. Failures are counted more strictly, in app/services/failed_sign_ins.py.
-limit_attempts = limiter.shared_limit("300/minute", scope="sign-in", key_func=client_address)
+def _tell_when(limit: RequestLimit) -> Response:
+    """Say when to try again; the rest of the answer is written where all refusals are."""
+    return Response(headers={"Retry-After": str(max(1, ceil(limit.reset_at - time())))})
+
+
+# Goes around a view. Failures are counted more strictly, in app/services/guesses.py.
+limit_attempts = limiter.shared_limit(
+    "300/minute", scope="sign-in", key_func=client_address, on_breach=_tell_when
+)

@@ -36,8 +36,8 @@ def refuse(error: ServiceError) -> ResponseReturnValue:
 def sign_in() -> ResponseReturnValue:
     """Give an access token for an e-mail and its password; a refresh token if one is asked for."""
     body = _read_body()
-    email = body.get("email") or body.get("username")
-    account = sessions.sign_in(_text(email), _text(body.get("password")), client_address())
+    email, password = body.get("email") or body.get("username"), body.get("password")
+    account = sessions.sign_in(_text(email), _text(password), client_address())
     session_id = sessions.new_session_id()
     answer = {"access_token": sessions.issue_access_token(account, session_id, is_fresh=True)}
     if _flag(body, "remember-me") and _flag(body, "include-in-response"):

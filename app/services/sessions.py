@@ -11,7 +11,7 @@ from app.auth import Caller
 from app.database import database_now, read, transaction
 from app.errors import Unauthenticated
 from app.models import EndedSession, User
-from app.services import failed_sign_ins, passwords
+from app.services import guesses, passwords
 
 FRESH = timedelta(minutes=5)  # how long a password that was given counts
 REFRESHABLE = timedelta(days=30)  # how long a refresh token works
@@ -63,10 +63,11 @@ def normalize_email(email: str) -> str:
 
 def _verify(account: Any, password: str, counted_as: str, address: str) -> Account:
     kept: str | None = account.password_hash if account else None
+    counters = guesses.passwords_for(counted_as), guesses.passwords_from(address)
     with passwords.turn():
-        failed_sign_ins.refuse_after_too_many(counted_as, address)
+        guesses.refuse_after_too_many(*counters)
         if not passwords.is_password(password, kept) or kept is None:
-            failed_sign_ins.count(counted_as, address)
+            guesses.count(*counters)
             raise InvalidCredentials
     if passwords.is_outdated(kept):
         _rehash(account, password)

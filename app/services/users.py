@@ -1,0 +1,124 @@
+"""User accounts: who is shown to whom, and what an operator does to them."""
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from app.auth import ADMIN, Caller
+from app.database import transaction
+from app.errors import Forbidden, NotFound
+from app.extensions import db
+from app.models import User
+from app.services import audit, passwords
+from app.services.references import read_id
+from app.services.sessions import normalize_email
+
+LONGEST_EMAIL = 254  # RFC 5321, as corrected by erratum 1690
+
+
+class UserExists(Exception):
+    """The e-mail address belongs to a user already."""
+
+
+class UnknownUser(Exception):
+    """No user has this e-mail address."""
+
+
+class NotAnEmail(ValueError):
+    """This is not an e-mail address."""
+
+
+def read_user(reference: str, caller: Caller) -> User:
+    """
+    Return the user meant by *reference*, an id or `me`, with everything *caller* may see of them.
+
+    Raises Forbidden unless it is the caller, or the caller is an admin; NotFound, to an admin.
+    """
+    user_id = caller.id if reference == "me" else read_id(reference)
+    if user_id != caller.id and not caller.is_admin:
+        raise Forbidden("Only an administrator may see other users.")
+    user = db.session.get(User, user_id)
+    if user is None or user.deleted_at is not None:
+        raise NotFound("There is no such user.")
+    user.role = ADMIN
+    return user
+
+
+def create_user(email: str, password: str, *, is_admin: bool = False) -> User:
+    """
+    Create a verified user. Raises UserExists, NotAnEmail, passwords.Unacceptable.
+    """
+    email = normalize_email(email)
+    check_email(email)
+    user = User(
+        email=email,
+        password_hash=passwords.make_hash(password),
+        is_admin=is_admin,
+        is_verified=True,
+    )
+    try:
+        with transaction() as session:
+            if session.scalar(select(User.id).where(User.email == email)) is not None:
+                raise UserExists(email)
+            session.add(user)
+            session.flush()
+            audit.record("user.create", f"user {user.id}")
+    except IntegrityError:  # created by somebody else at this moment
+        raise UserExists(email) from None
+    return user
+
+
+def check_email(email: str) -> None:
+    """
+    Raise NotAnEmail for what cannot be an address; whether mail arrives there nobody can know.
+    """
+    email = normalize_email(email)
+    local, at, domain = email.rpartition("@")
+    sane = local and domain and "@" not in local and len(email) <= LONGEST_EMAIL
+    if not sane or not email.isprintable() or any(map(str.isspace, email)):
+        raise NotAnEmail(email)
+
+
+def change_password(email: str, password: str) -> User:
+    """Give the user another password and end their sessions. Raises UnknownUser, Unacceptable."""
+    made = passwords.make_hash(password)
+    with transaction():
+        user = _lock_user(email)
+        user.password_hash = made
+        _end_sessions(user)
+        audit.record("user.password", f"user {user.id}")
+    return user
+
+
+def block_user(email: str) -> User:
+    """Let the user in no more and end their sessions, on every instance. Raises UnknownUser."""
+    with transaction():
+        user = _lock_user(email)
+        user.is_blocked = True
+        _end_sessions(user)
+        audit.record("user.block", f"user {user.id}")
+    return user
+
+
+def unblock_user(email: str) -> User:
+    """Let the user sign in again; sessions that ended stay so. Raises UnknownUser."""
+    with transaction():
+        user = _lock_user(email)
+        user.is_blocked = False
+        audit.record("user.unblock", f"user {user.id}")
+    return user
+
+
+def _lock_user(email: str) -> User:
+    email = normalize_email(email)
+    statement = select(User).where(User.email == email, User.deleted_at.is_(None))
+    user = db.session.scalar(
+        statement.with_for_update(key_share=True).execution_options(populate_existing=True)
+    )
+    if user is None:
+        raise UnknownUser(email)
+    return user
+
+
+def _end_sessions(user: User) -> None:
+    """Every token names the generation that was current when it was issued."""
+    user.session_generation += 1
