@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.devtools.conftest import fail, is_used
+from tests.devtools.conftest import error_of, fail, is_used
 
 REUSED = "This authorization code has already been used."
 
@@ -151,11 +151,18 @@ def test_a_publishable_key_can_be_of_the_wrong_mode(platform):
 
 
 def test_a_fault_in_the_grant_leaves_refusals_alone(platform):
-    fail(platform, "no-account")
+    fail(platform, "wrong-scope")
 
     response = platform.exchange("ac_unknown")
 
-    assert response.json()["error"] == "invalid_grant"
+    assert error_of(response)[:2] == (400, "invalid_grant")
+    assert "scope" not in response.json()
+
+
+def test_a_flood_leaves_the_page_for_people_alone(platform):
+    fail(platform, "flood", on="authorize")
+
+    assert platform.authorize().status_code == 200
 
 
 def test_whoever_follows_the_redirect_shows_up(platform):

@@ -24,16 +24,22 @@ class Handler(WSGIRequestHandler):
     def run_wsgi(self):
         environ = self.make_environ()
         length = get_content_length(environ.get("CONTENT_LENGTH")) or 0
-        if length > LONGEST_BODY:
-            self.close_connection = True
-            self.send_error(413)
-            return
         source = environ["wsgi.input"]
+        if length > LONGEST_BODY:
+            self.refuse(source, length)
+            return
         is_chunked = environ.get("wsgi.input_terminated")
         environ["wsgi.input"] = io.BytesIO(source.read() if is_chunked else source.read(length))
         environ["local_stripe.faults"] = faults = []
         response = Response.from_app(self.server.app, environ, buffered=True)
         self.reply(response, faults)
+
+    def refuse(self, source, length):
+        """413, once the body is read: hanging up on a client that still sends loses the answer."""
+        while length > 0 and (read := len(source.read(min(length, LONGEST_BODY)))):
+            length -= read
+        self.close_connection = True
+        self.send_error(413)
 
     def reply(self, response, faults):
         body = b"" if self.command == "HEAD" else response.get_data()
