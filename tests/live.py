@@ -118,6 +118,24 @@ class LocalStripe(Program):
         return json.loads(response.text or "null")
 
 
+class Demo(Program):
+    """What `make run` starts, on free ports and with data of its own."""
+
+    url = ""
+
+    def start(self) -> str:
+        """Start on free ports, wait until it has told where it is, return the service's URL."""
+        port = free_port()
+        env = {"PORT": str(port), "DATABASE_URL": f"sqlite:///{self.folder / 'demo.db'}"}
+        env["APP_ENV"] = "development"
+        state = str(self.folder / "stripe.json")
+        options = ["--stripe-port", str(free_port()), "--stripe-state", state]
+        self._spawn(["app.devtools.demo", *options], env)
+        self._wait_until(lambda: "Ctrl-C ends both" in self.stdout, "word where it is")
+        self.url = f"http://127.0.0.1:{port}"
+        return self.url
+
+
 class _Answer:
     def __init__(self, status: int, text: str) -> None:
         self.status, self.text = status, text

@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import click
 import requests
@@ -27,11 +28,6 @@ from app.services.event_editing import create_event
 from app.services.users import create_user
 from config import INSTANCE, ROOT, Config, load_config
 
-STRIPE = f"http://127.0.0.1:{DEFAULT_PORT}"
-LOCAL_STRIPE = [
-    "app.devtools.stripe_emulator",
-    *("--port", str(DEFAULT_PORT), "--state", str(INSTANCE / "local-stripe.json")),
-]
 SERVICE = ["gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"]
 ADMIN = ("admin@example.com", "demo-admin")
 ORGANIZER = ("organizer@example.com", "demo-organizer")
@@ -45,18 +41,26 @@ EVENT = {
 }
 
 
-def main() -> None:
+@click.command()
+@click.option("--stripe-port", default=DEFAULT_PORT, show_default=True)
+@click.option("--stripe-state", default=str(INSTANCE / "local-stripe.json"), show_default=True)
+def main(stripe_port: int, stripe_state: str) -> None:
     """Migrate, seed, start both servers, say where they are, and wait for Ctrl-C."""
+    stripe = f"http://127.0.0.1:{stripe_port}"
     environ = {"WEB_CONCURRENCY": "1", **os.environ}
-    environ |= {"STRIPE_CONNECT_URL": STRIPE, "STRIPE_API_URL": STRIPE}
+    environ |= {"STRIPE_CONNECT_URL": stripe, "STRIPE_API_URL": stripe}
     config = load_config(environ)
     if config.is_production:
         raise SystemExit("The demo has passwords that everybody knows: not in production.")
     event = seed(config)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    servers = [start(command, environ) for command in (LOCAL_STRIPE, SERVICE)]
+    local_stripe = ["app.devtools.stripe_emulator", "--port", str(stripe_port)]
+    servers = [
+        start([*local_stripe, "--state", stripe_state], environ, stdout=subprocess.DEVNULL),
+        start(SERVICE, environ),
+    ]
     try:
-        wait_until_up(servers, [f"{STRIPE}/_control/faults", f"{address(config)}/health/ready"])
+        wait_until_up(servers, [f"{stripe}/_control/faults", f"{address(config)}/health/ready"])
         tell(config, event)
         while all(server.poll() is None for server in servers):
             time.sleep(0.2)
@@ -104,11 +108,10 @@ def a_day(hours: int) -> datetime:
     return day.replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(hours=hours)
 
 
-def start(arguments: list[str], environ: dict[str, str]) -> subprocess.Popen:
+def start(arguments: list[str], environ: dict[str, str], **options: Any) -> subprocess.Popen:
     """Start a server that Ctrl-C does not reach: we end it ourselves, so that links finish."""
-    return subprocess.Popen(
-        [sys.executable, "-m", *arguments], env=environ, cwd=ROOT, start_new_session=True
-    )
+    command = [sys.executable, "-m", *arguments]
+    return subprocess.Popen(command, env=environ, cwd=ROOT, start_new_session=True, **options)
 
 
 def wait_until_up(servers: list[subprocess.Popen], urls: list[str]) -> None:
@@ -148,14 +151,14 @@ def tell(config: Config, event: Event) -> None:
     """Print where everything is and who may sign in."""
     click.echo(
         f"""
-The service     {address(config)}
-The local Stripe {STRIPE}  (dashboard: {STRIPE}/dashboard)
+The service       {address(config)}
+The local Stripe  {config.stripe_connect_url}  (its dashboard: /dashboard)
+The event         {address(config)}/v1/events/{event.id}
 
-Sign in as      {ORGANIZER[0]}  password {ORGANIZER[1]}
-            or  {ADMIN[0]}      password {ADMIN[1]}
-The event       {address(config)}/v1/events/{event.id}
+Sign in as        {ORGANIZER[0]}  with the password  {ORGANIZER[1]}
+               or {ADMIN[0]}      with the password  {ADMIN[1]}
 
-README.md links an account to it in five commands. Ctrl-C ends both servers.
+README.md links an account to the event in five commands. Ctrl-C ends both servers.
 """
     )
 

@@ -1,0 +1,63 @@
+"""The README's words are true: its commands run, its tables are complete."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from app.auth import RIGHTS
+from config import Environment
+from tests.processes import run_manage
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", list(Environment().fields))
+def test_every_setting_is_in_the_readme_and_in_the_example(name):
+    assert f"`{name}`" in README
+    assert re.search(rf"^{name}=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("route", list(RIGHTS))
+def test_every_route_is_in_the_readme(route):
+    method, rule = route.split(" ")
+    address = re.sub(r"<\w+>", "<id>", rule)
+
+    assert address in README or address in ("/v1/settings/<id>",)
+    assert method in README
+
+
+@pytest.mark.parametrize("command", re.findall(r"`python manage.py ([a-z]+ [a-z]+)", README))
+def test_every_command_of_the_readme_exists(command):
+    result = run_manage(*command.split(), "--help", env={})
+
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.fixture(name="demo")
+def _demo():
+    from tests.live import Demo
+
+    with Demo() as demo:
+        demo.start()
+        yield demo
+        demo.stop()
+
+
+def test_make_run_and_the_five_commands_show_the_organizers_publishable_key(demo):
+    commands = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)
+
+    assert 5 == len(commands)
+    script = "\n".join(commands).replace("http://127.0.0.1:5000", demo.url)
+    result = subprocess.run(
+        ["bash", "-eu", "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert result.returncode == 0, result.stderr
+    *_, linked, shown = result.stdout.strip().splitlines()
+    key = json.loads(linked)["data"]["attributes"]["stripe-publishable-key"]
+    assert key.startswith("pk_test_")
+    assert key == json.loads(shown)["data"]["attributes"]["stripe-publishable-key"]
