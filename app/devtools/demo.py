@@ -47,8 +47,8 @@ EVENT = {
 def main(stripe_port: int, stripe_state: str) -> None:
     """Migrate, seed, start both servers, say where they are, and wait for Ctrl-C."""
     stripe = f"http://127.0.0.1:{stripe_port}"
-    environ = {"WEB_CONCURRENCY": "1", **os.environ}
-    environ |= {"STRIPE_CONNECT_URL": stripe, "STRIPE_API_URL": stripe}
+    environ = {**os.environ, "STRIPE_CONNECT_URL": stripe, "STRIPE_API_URL": stripe}
+    environ["WEB_CONCURRENCY"] = environ.get("WEB_CONCURRENCY") or "1"
     config = load_config(environ)
     if config.is_production:
         raise SystemExit("The demo has passwords that everybody knows: not in production.")
