@@ -4,10 +4,12 @@ import json
 from typing import Any
 
 from flask import Flask
+from jsonschema import validate
 from werkzeug.test import TestResponse
 
 from app.models import User
 from app.services.sessions import issue_access_token, new_session_id
+from tests.contract.jsonapi_schema import DOCUMENT
 
 JSON_API = "application/vnd.api+json"
 
@@ -51,8 +53,9 @@ class Client:
         client = self.app.test_client(use_cookies=False)
         response = client.open(path, method=method, data=data, headers=sent)
         assert response.status_code < 500 or response.status_code in (502, 503, 504), response.text
-        if response.data and path.startswith("/v1"):
-            assert response.is_json, response.text
+        if response.data and path.startswith("/v1/") and not path.startswith("/v1/auth/"):
+            assert response.content_type == JSON_API, response.text
+            validate(response.json, DOCUMENT)
         return response
 
 

@@ -210,6 +210,7 @@ class EventSchema(Schema):
         type_="stripe-authorization",
         schema=StripeAuthorizationSchema,
         include_resource_linkage=True,
+        allow_none=True,
         self_url="/v1/events/{id}/relationships/stripe-authorization",
         self_url_kwargs={"id": "<id>"},
         related_url="/v1/events/{id}/stripe-authorization",

@@ -37,7 +37,7 @@ def test_anybody_may_read_the_publishable_key_of_a_published_event(client, paths
     for path in paths:
         response = client.get(path)
 
-        assert PUBLIC == attributes(response)
+        assert attributes(response) == PUBLIC
         assert (
             linked.stripe_publishable_key
             == (response.json["data"]["attributes"]["stripe-publishable-key"])
@@ -48,7 +48,7 @@ def test_coorganizers_read_the_private_part_too(client, make, event, paths):
     coorganizer = client.as_(make.person(event, "coorganizer"))
 
     for path in paths:
-        assert PUBLIC | PRIVATE == attributes(coorganizer.get(path))
+        assert attributes(coorganizer.get(path)) == PUBLIC | PRIVATE
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_the_event_can_be_included(organizer, paths, event):
         document = organizer.get(f"{path}?include=event&fields[event]=name").json
 
         (included,) = document["included"]
-        assert {"name": "Summit"} == included["attributes"]
+        assert included["attributes"] == {"name": "Summit"}
         assert str(event.id) == included["id"]
 
 

@@ -63,22 +63,22 @@ def test_while_an_attempt_is_under_way_the_next_is_told_when_to_come_back(link, 
     assert_error(response, 409, "link-in-progress")
     assert 1 <= int(response.headers["Retry-After"]) <= 30
     assert [in_flight.code] == stripe.codes_seen()
-    assert 201 == in_flight.finish().status_code
+    assert in_flight.finish().status_code == 201
 
 
 def test_the_same_code_is_told_to_wait_too(link, in_flight, stripe):
     in_flight.start()
 
     assert_error(link(in_flight.code), 409, "link-in-progress")
-    assert 201 == in_flight.finish().status_code
-    assert 200 == link(in_flight.code).status_code
+    assert in_flight.finish().status_code == 201
+    assert link(in_flight.code).status_code == 200
 
 
 def test_unlinking_and_deleting_wait_for_an_attempt(in_flight, organizer, event, link):
     in_flight.start()
 
     assert_error(organizer.delete(f"/v1/events/{event.id}"), 409, "link-in-progress")
-    assert 201 == in_flight.finish().status_code
+    assert in_flight.finish().status_code == 201
 
 
 def test_an_attempt_whose_time_is_over_is_closed_by_the_next_and_keeps_nothing(
@@ -90,13 +90,13 @@ def test_an_attempt_whose_time_is_over_is_closed_by_the_next_and_keeps_nothing(
 
     late = in_flight.finish()
 
-    assert 201 == second.status_code, second.text
+    assert second.status_code == 201, second.text
     assert_error(late, 409, "conflict")
     kept = db.session.query(StripeAuthorization).one()
     assert stripe.accounts[1] == kept.stripe_user_id
     assert {stripe.accounts[1]} == stripe.connections()
     history = organizer.get(f"/v1/events/{event.id}/stripe-link-attempts").json["data"]
-    assert ["linked", "interrupted"] == [each["attributes"]["outcome"] for each in history]
+    assert [each["attributes"]["outcome"] for each in history] == ["linked", "interrupted"]
 
 
 def test_a_late_grant_of_an_account_that_is_linked_meanwhile_cuts_nothing(link, in_flight, stripe):
@@ -153,7 +153,7 @@ def test_what_is_not_allowed_any_more_when_stripe_answers_is_given_back(
     response = in_flight.finish()
 
     assert_error(response, status, code)
-    assert 0 == db.session.query(StripeAuthorization).count()
+    assert db.session.query(StripeAuthorization).count() == 0
     assert set() == stripe.connections()
     assert [stripe.accounts[0]] == [
         each["form"]["stripe_user_id"] for each in stripe.asked("/oauth/deauthorize")

@@ -203,7 +203,7 @@ def test_a_code_that_cannot_be_one_never_reaches_stripe(organizer, platform, eve
     response = organizer.post(PATH, link_document(event, code))
 
     assert_error(response, 422, "validation", pointer=CODE)
-    assert [] == stripe.codes_seen()
+    assert stripe.codes_seen() == []
 
 
 def test_a_link_without_code_and_event_tells_both_faults(organizer):
@@ -219,14 +219,14 @@ def test_an_event_that_is_not_there_is_told_before_stripe_is_asked(link, stripe,
     response = link(of=reference)
 
     assert_error(response, 404, "not-found", pointer=EVENT)
-    assert [] == stripe.codes_seen()
+    assert stripe.codes_seen() == []
 
 
 def test_a_deleted_event_cannot_be_linked(link, organizer, event, stripe):
     organizer.delete(f"/v1/events/{event.id}")
 
     assert_error(link(), 404, "not-found", pointer=EVENT)
-    assert [] == stripe.codes_seen()
+    assert stripe.codes_seen() == []
 
 
 def test_a_stranger_cannot_link_and_the_code_stays_free(link, client, make, stripe):
@@ -253,7 +253,7 @@ def test_an_event_without_stripe_is_not_linked_and_the_code_stays_free(link, mak
     event, code = make.event(owner, can_pay_by_stripe=False), stripe.code()
 
     assert_error(link(code, of=event), 403, "stripe-disabled")
-    assert [] == stripe.codes_seen()
+    assert stripe.codes_seen() == []
 
 
 def test_nothing_is_linked_while_a_key_of_the_platform_is_missing(link, platform, stripe, app):
@@ -264,7 +264,7 @@ def test_nothing_is_linked_while_a_key_of_the_platform_is_missing(link, platform
         session.get_one(Setting, 1).stripe_test_publishable_key = None
 
     assert_error(link(), 403, "stripe-not-configured")
-    assert [] == stripe.codes_seen()
+    assert stripe.codes_seen() == []
 
 
 def test_every_attempt_is_in_the_history_newest_first(link, organizer, event):
@@ -273,8 +273,8 @@ def test_every_attempt_is_in_the_history_newest_first(link, organizer, event):
 
     history = organizer.get(f"/v1/events/{event.id}/stripe-link-attempts").json["data"]
 
-    assert ["linked", "refused"] == [each["attributes"]["outcome"] for each in history]
-    assert [None, "stripe-refused"] == [each["attributes"]["error-code"] for each in history]
+    assert [each["attributes"]["outcome"] for each in history] == ["linked", "refused"]
+    assert [each["attributes"]["error-code"] for each in history] == [None, "stripe-refused"]
     assert {"linked", "refused"} == {
         each.outcome for each in db.session.query(StripeLinkAttempt).all()
     }

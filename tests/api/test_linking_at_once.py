@@ -41,10 +41,10 @@ def test_of_many_codes_for_one_event_one_links_and_no_other_is_spent(
     answers = post_at_once(organizer, bodies)
 
     found = codes(answers)
-    assert 1 == found[201]
-    assert AT_ONCE - 1 == found["link-in-progress"] + found["already-linked"], found
-    assert 1 == len(stripe.codes_seen())
-    assert 1 == db.session.query(StripeAuthorization).count()
+    assert found[201] == 1
+    assert found["link-in-progress"] + found["already-linked"] == AT_ONCE - 1, found
+    assert len(stripe.codes_seen()) == 1
+    assert db.session.query(StripeAuthorization).count() == 1
 
 
 def test_one_code_many_times_goes_to_stripe_once(organizer, event, platform, stripe):
@@ -53,8 +53,8 @@ def test_one_code_many_times_goes_to_stripe_once(organizer, event, platform, str
     answers = post_at_once(organizer, [link_document(event, code)] * AT_ONCE)
 
     found = codes(answers)
-    assert 1 == found[201]
-    assert AT_ONCE - 1 == found[200] + found["link-in-progress"], found
+    assert found[201] == 1
+    assert found[200] + found["link-in-progress"] == AT_ONCE - 1, found
     assert [code] == stripe.codes_seen()
 
 
@@ -65,7 +65,7 @@ def test_one_code_for_several_events_goes_to_stripe_once(organizer, make, owner,
     answers = post_at_once(organizer, [link_document(each, code) for each in events])
 
     found = codes(answers)
-    assert {201: 1, "code-already-used": AT_ONCE - 1} == found
+    assert found == {201: 1, "code-already-used": AT_ONCE - 1}
     assert [code] == stripe.codes_seen()
 
 
@@ -74,8 +74,8 @@ def test_many_events_link_at_once_each_with_its_own_code(organizer, make, owner,
 
     answers = post_at_once(organizer, [link_document(each, stripe.code()) for each in events])
 
-    assert {201: AT_ONCE} == codes(answers)
-    assert AT_ONCE == db.session.query(StripeAuthorization).count()
+    assert codes(answers) == {201: AT_ONCE}
+    assert db.session.query(StripeAuthorization).count() == AT_ONCE
 
 
 def test_no_connection_to_the_database_is_held_while_stripe_is_asked(
@@ -94,7 +94,7 @@ def test_no_connection_to_the_database_is_held_while_stripe_is_asked(
     stripe.fault(None)
     poster.join()
 
-    assert 0 == held
+    assert held == 0
 
 
 def wait_until(condition, tries=2000):

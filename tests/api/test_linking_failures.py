@@ -64,7 +64,7 @@ def test_a_spent_code_is_told_in_time_remembered_and_never_sent_again(
     assert took < TIMEOUT + 2
     assert [code] == stripe.codes_seen()
     assert [outcome] == [each.outcome for each in db.session.query(StripeLinkAttempt)]
-    assert 0 == db.session.query(StripeAuthorization).count()
+    assert db.session.query(StripeAuthorization).count() == 0
 
 
 @pytest.mark.parametrize("fault", ["wrong-livemode", "wrong-scope", "wrong-mode-publishable-key"])
@@ -153,7 +153,7 @@ class TestUnreachable:
         assert_error(first, 502, "stripe-unreachable")
         assert_error(again, 502, "stripe-unreachable")
         outcomes = [each.outcome for each in db.session.query(StripeLinkAttempt)]
-        assert ["not-sent", "not-sent"] == outcomes
+        assert outcomes == ["not-sent", "not-sent"]
 
 
 class TestBusy:
@@ -170,7 +170,7 @@ class TestBusy:
 
         assert_error(response, 503, "stripe-busy")
         assert int(response.headers["Retry-After"]) >= 1
-        assert 0 == db.session.query(StripeLinkAttempt).count()
+        assert db.session.query(StripeLinkAttempt).count() == 0
         assert link(code).status_code == 201
 
     def test_whoever_is_refused_anyway_is_told_why_not_that_we_are_busy(
@@ -185,4 +185,4 @@ class TestBusy:
     def test_an_account_is_linked_again_and_again_with_a_single_place(self, link, make, owner):
         statuses = [link(of=make.event(owner)).status_code for _ in range(3)]
 
-        assert [201, 201, 201] == statuses
+        assert statuses == [201, 201, 201]

@@ -50,7 +50,7 @@ def test_a_new_code_of_the_same_account_renews_its_tokens_and_cuts_nothing(relin
     assert response.status_code == 200
     assert before != kept().stripe_secret_key
     assert {stripe.accounts[0]} == stripe.connections()
-    assert [] == stripe.asked("/oauth/deauthorize")
+    assert stripe.asked("/oauth/deauthorize") == []
 
 
 def test_the_old_account_is_kept_at_stripe_while_another_event_uses_it(

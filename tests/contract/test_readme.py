@@ -50,7 +50,7 @@ def _demo():
 def test_make_run_and_the_five_commands_show_the_organizers_publishable_key(demo):
     commands = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)
 
-    assert 5 == len(commands)
+    assert len(commands) == 5
     script = "\necho\n".join(commands).replace("http://127.0.0.1:5000", demo.url)
     result = subprocess.run(
         ["bash", "-eu", "-c", script], capture_output=True, text=True, timeout=60, check=False
