@@ -43,6 +43,12 @@ class StripeWorld:
         found = answer.json()["connections"]
         return {each["account"] for each in found if each["client_id"] == client_id}
 
+    def disconnect(self, account: str, *, livemode: bool = False) -> None:
+        """Disconnect the platform, as the account's owner can at Stripe."""
+        body = {"account": account, "livemode": livemode}
+        answer = self._http.delete(f"{self.url}/_control/connections", json=body, timeout=30)
+        assert answer.json() == {"was_connected": True}
+
     def control(self, path: str, body: dict[str, Any]) -> Any:
         """POST *body* to `/_control/<path>`."""
         answer = self._http.post(f"{self.url}/_control/{path}", json=body, timeout=30)

@@ -14,13 +14,15 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app.clients.stripe_connect import StripeConnect
-from app.database import database_now, transaction
+from app.database import database_now, read, transaction
 from app.errors import StripeError, StripeRejectedPlatform
 from app.logs import log
 from app.models import Setting, StripeAuthorization, StripeDeauthorization
 from app.services.platform import platform_of
 
 LEASE = timedelta(seconds=10)  # beyond the time that Stripe has to answer
+# Until when Stripe may have been hearing of a debt: the end of the lease, while it is claimed.
+TOLD_UNTIL = func.coalesce(StripeDeauthorization.claimed_until, StripeDeauthorization.sent_at)
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=6)
 
 
@@ -45,7 +47,8 @@ def owe(
     Write down that the account is to be cut; None if a link still uses it (the account is shared).
 
     The caller holds the account's lock, and has already removed the link that no longer counts.
-    Returns the id to `pay`.
+    Returns the id to `pay`. What is owed already is owed anew: Stripe may be hearing of the earlier
+    debt right now, and have connected the account again after that.
     """
     session.flush()
     if _is_used(session, account_id, livemode):
@@ -63,7 +66,8 @@ def owe(
             stripe_user_id=account_id, livemode=livemode, client_id=client_id, event_id=event_id
         )
         session.add(owed)
-        session.flush()
+    owed.owed_since = session.scalar(select(database_now()))
+    session.flush()
     return owed.id
 
 
@@ -95,14 +99,18 @@ def pay(deauthorization_id: int, stripe: StripeConnect) -> bool:
     """
     claim = _claim(deauthorization_id, timedelta(seconds=stripe.timeout) + LEASE)
     if claim is None:
-        return False
+        return _is_done(deauthorization_id)
     error: StripeError | None = None
     try:
         stripe.deauthorize(claim.account_id, client_id=claim.client_id, secret_key=claim.secret_key)
     except StripeError as refusal:
         error = refusal
-    _settle(claim, error)
-    return error is None
+    return _settle(claim, error)
+
+
+def _is_done(deauthorization_id: int) -> bool:
+    row = StripeDeauthorization
+    return bool(read(select(row.id).where(row.id == deauthorization_id, row.done_at.is_not(None))))
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,7 @@ class _Claim:
     account_id: str
     client_id: str
     secret_key: str = field(repr=False)
+    sent_at: datetime
     sent_before: datetime | None
 
 
@@ -134,7 +143,7 @@ def _claim(deauthorization_id: int, lease: timedelta) -> _Claim | None:
         if not key:
             _postpone(owed, now, "stripe-not-configured", needs_person=True)
             return None
-        claim = _Claim(owed.id, owed.stripe_user_id, owed.client_id, key, owed.sent_at)
+        claim = _Claim(owed.id, owed.stripe_user_id, owed.client_id, key, now, owed.sent_at)
         owed.tries, owed.sent_at, owed.claimed_until = owed.tries + 1, now, now + lease
         return claim
 
@@ -145,21 +154,31 @@ def _lock(session: Session, deauthorization_id: int) -> StripeDeauthorization | 
     )
 
 
-def _settle(claim: _Claim, error: StripeError | None) -> None:
-    """Write down what came of telling Stripe."""
+def _settle(claim: _Claim, error: StripeError | None) -> bool:
+    """
+    Write down what came of telling Stripe; whether it is done.
+
+    `sent_at` becomes the moment at which we stopped waiting: until then the account may have been
+    cut, also one that was connected again after the request had left.
+    """
     with transaction() as session:
         owed = _lock(session, claim.id)
         if owed is None or owed.done_at:
-            return
+            return owed is not None
         now = session.scalar(select(database_now()))
-        owed.claimed_until = None
+        owed.claimed_until, owed.sent_at = None, now
         if error is None:
-            owed.done_at, owed.error_code, owed.needs_person = now, None, False
-            return
+            owed.error_code, owed.needs_person = None, False
+            if owed.owed_since <= claim.sent_at:
+                owed.done_at = now
+            else:
+                owed.next_try_at = now
+            return owed.done_at is not None
         if not error.sent:
             owed.sent_at = claim.sent_before
         _postpone(owed, now, error.code, isinstance(error, StripeRejectedPlatform))
     log.warning("deauthorization pending", code=error.code, cause=error.cause)
+    return False
 
 
 def _postpone(

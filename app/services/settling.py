@@ -103,7 +103,7 @@ def _lock(session: Session, claim: Claim, account_id: str | None) -> Row | None:
             role_rank(Event.id, claim.caller.id).label("rank"),
             or_(User.is_admin, User.is_super_admin).label("is_admin"),
             or_(User.is_blocked, User.deleted_at.is_not(None)).label("is_gone"),
-            _scalar(func.max(StripeDeauthorization.sent_at), of_account, "cut_at"),
+            _scalar(func.max(deauthorizing.TOLD_UNTIL), of_account, "cut_at"),
             _scalar(func.max(StripeDeauthorization.claimed_until), is_open, "cutting_until"),
             _scalar(func.count(), is_open, "owed"),
         )
@@ -155,7 +155,7 @@ def _was_closed() -> Conflict:
 
 
 def _may_be_cut(found: Row, confirmed: datetime | None) -> bool:
-    """Whether Stripe was told to cut the account since the attempt began."""
+    """Whether Stripe was told to cut the account since the attempt began, or still is."""
     cut_at = found.cut_at
     return bool(cut_at and cut_at >= found.StripeLinkAttempt.started_at and cut_at != confirmed)
 
@@ -186,7 +186,7 @@ def _close(
 def _store(session: Session, claim: Claim, account: ConnectedAccount, found: Row) -> Settlement:
     """Write the link, new or in the place of the old one, and finish the attempt."""
     authorization = found.StripeAuthorization or StripeAuthorization(event_id=claim.event_id)
-    replaced = authorization.stripe_user_id
+    replaced, replaced_client_id = authorization.stripe_user_id, authorization.client_id
     authorization.livemode = account.livemode
     authorization.stripe_user_id = account.account_id
     authorization.stripe_secret_key = account.access_token
@@ -203,7 +203,15 @@ def _store(session: Session, claim: Claim, account: ConnectedAccount, found: Row
     session.flush()
     if found.owed:
         deauthorizing.cancel(session, account.account_id, account.livemode)
-    owed = _owe_replaced(session, claim, replaced, account.account_id)
+    owed = None
+    if replaced is not None and replaced != account.account_id:
+        owed = deauthorizing.owe(
+            session,
+            replaced,
+            livemode=account.livemode,
+            client_id=replaced_client_id,
+            event_id=claim.event_id,
+        )
     attempt = found.StripeLinkAttempt
     attempts.close(attempt, "linked", found.now)
     attempt.authorization_id = authorization.id
@@ -214,18 +222,3 @@ def _store(session: Session, claim: Claim, account: ConnectedAccount, found: Row
         event_id=claim.event_id,
     )
     return Settlement(authorization, owed=[owed])
-
-
-def _owe_replaced(
-    session: Session, claim: Claim, replaced: str | None, account_id: str
-) -> int | None:
-    """Give the old account back, if a relink has brought another one."""
-    if replaced is None or replaced == account_id:
-        return None
-    return deauthorizing.owe(
-        session,
-        replaced,
-        livemode=claim.platform.livemode,
-        client_id=claim.platform.client_id,
-        event_id=claim.event_id,
-    )
