@@ -24,7 +24,7 @@ def client_address() -> str:
 
 def _tell_when(limit: RequestLimit) -> Response:
     """Say when to try again; the rest of the answer is written where all refusals are."""
-    return Response(headers={"Retry-After": str(max(1, ceil(limit.reset_at - time())))})
+    return Response(headers={"Retry-After": str(max(1, ceil(limit.window.reset_time - time())))})
 
 
 # Goes around a view. Failures are counted more strictly, in app/services/guesses.py.

@@ -1,0 +1,197 @@
+"""How often passwords may be guessed, through the front door."""
+
+import socket
+
+import pytest
+from flask import Flask
+
+from app.extensions import limiter
+from app.services import passwords
+from app.services.passwords import make_hash
+from app.sign_in_limits import client_address
+from tests.callers import JSON_API, Client, assert_error
+from tests.conftest import make_app
+from tests.simultaneous import at_once
+
+PASSWORD = "correct horse"
+PATHS = ["/auth/session", "/v1/auth/login"]
+
+
+@pytest.fixture(name="user")
+def _user(make):
+    return make.user("ada@example.com", password_hash=make_hash(PASSWORD))
+
+
+def sign_in(client, path=PATHS[0], email="ada@example.com", password=PASSWORD, address="192.0.2.1"):
+    response = client.app.test_client().post(
+        path,
+        json={"email": email, "password": password},
+        environ_base={"REMOTE_ADDR": address},
+    )
+    return response
+
+
+def fail(client, times, **how):
+    return [sign_in(client, password="wrong", **how).status_code for _ in range(times)]
+
+
+def assert_refused_for_a_while(response):
+    assert_error(response, 429, "rate-limited")
+    assert response.content_type == JSON_API
+    assert 1 <= int(response.headers["Retry-After"]) <= 60
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_after_ten_wrong_passwords_an_account_is_closed_for_a_while(client, user, path):
+    assert fail(client, 10, path=path) == [401] * 10
+
+    assert_refused_for_a_while(sign_in(client, path))
+
+
+def test_an_account_is_one_however_its_address_is_written_and_wherever_one_calls_from(client, user):
+    for number in range(10):
+        email = ["ada@example.com", " ADA@Example.com "][number % 2]
+        fail(client, 1, path=PATHS[number % 2], email=email, address=f"192.0.2.{number}")
+
+    assert_refused_for_a_while(sign_in(client, address="198.51.100.1"))
+
+
+def test_an_account_that_does_not_exist_is_closed_alike(client):
+    assert fail(client, 10, email="nobody@example.com") == [401] * 10
+
+    assert_refused_for_a_while(sign_in(client, email="nobody@example.com"))
+
+
+def test_a_closed_account_closes_no_other(client, make, user):
+    make.user("bob@example.com", password_hash=make_hash(PASSWORD))
+    fail(client, 10)
+
+    assert sign_in(client, email="bob@example.com").status_code == 200
+
+
+def test_right_passwords_and_bodies_without_any_are_not_counted_as_guesses(client, user):
+    for _ in range(12):
+        assert sign_in(client).status_code == 200
+        assert client.post("/v1/auth/login", {}).status_code == 400
+
+    assert fail(client, 10) == [401] * 10
+
+
+def test_an_address_may_guess_sixty_times_in_all(client, user):
+    for number in range(12):
+        assert fail(client, 5, email=f"{number}@example.com") == [401] * 5
+
+    assert_refused_for_a_while(sign_in(client))
+    assert sign_in(client, address="192.0.2.2").status_code == 200
+
+
+def test_of_ipv6_the_network_of_one_customer_is_one_address(client, user):
+    for number in range(60):
+        fail(client, 1, email=f"{number}@example.com", address=f"2001:db8::{number + 1:x}")
+
+    assert_refused_for_a_while(sign_in(client, address="2001:db8::ffff"))
+    assert sign_in(client, address="2001:db8:0:1::1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("given", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8::7", "2001:db8::/64"),
+        ("unix socket", "unix socket"),
+        ("", "unknown"),
+    ],
+)
+def test_an_address_is_counted_by_what_one_customer_has(given, counted):
+    with Flask(__name__).test_request_context(environ_base={"REMOTE_ADDR": given}):
+        assert client_address() == counted
+
+
+def test_after_three_hundred_sign_ins_a_minute_an_address_is_refused_before_its_body_is_judged(
+    client,
+):
+    for _ in range(300):
+        assert client.post("/auth/session", "{").status_code == 400
+
+    too_many = client.post("/v1/auth/login", "{")
+    wrong_type = client.post("/v1/auth/login", "{", Content_Type="text/plain")
+    no_token = client.post("/v1/auth/fresh-login", "{")
+
+    assert_refused_for_a_while(too_many)
+    assert_error(wrong_type, 415, "unsupported-media-type")
+    assert_error(no_token, 401, "unauthenticated")
+
+
+def test_guessing_ones_own_password_is_limited_by_itself(client, user):
+    caller = client.as_(user)
+    fail(client, 10)  # strangers at the front door do not lock out who is inside
+    for _ in range(10):
+        assert caller.post("/v1/auth/fresh-login", {"password": "wrong"}).status_code == 401
+
+    response = caller.post("/v1/auth/fresh-login", {"password": PASSWORD})
+
+    assert_refused_for_a_while(response)
+
+
+def test_a_burst_gets_hardly_more_guesses_than_the_limit(client, user):
+    answers = at_once(40, lambda _: fail(client, 1)[0])
+
+    assert set(answers) == {401, 429}
+    assert 10 <= answers.count(401) < 10 + passwords.AT_ONCE
+
+
+def test_many_who_know_their_password_sign_in_at_once(client, user):
+    answers = at_once(40, lambda _: sign_in(client).status_code)
+
+    assert answers == [200] * 40
+
+
+def test_whoever_waits_too_long_for_a_turn_is_told_to_come_back(client, user, monkeypatch):
+    monkeypatch.setattr(passwords, "PATIENCE", 0.01)
+    with passwords.turn(), passwords.turn():
+        response = sign_in(client)
+
+    assert_error(response, 429, "rate-limited")
+    assert int(response.headers["Retry-After"]) >= 1
+    assert sign_in(client).status_code == 200
+
+
+def test_each_app_starts_to_count_anew(client, user, database_url):
+    fail(client, 10)
+
+    another = Client(make_app(database_url))
+
+    assert sign_in(another).status_code == 200
+
+
+@pytest.fixture(name="silent_redis")
+def _silent_redis():
+    """The address of something that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+
+
+@pytest.mark.parametrize("redis", ["absent", "silent"])
+def test_without_its_redis_signing_in_goes_on_and_guesses_are_counted_here(
+    client, user, database_url, redis, silent_redis, monkeypatch, capsys
+):
+    monkeypatch.setattr(limiter, "_storage_dead", False)  # and so again after the test
+    url = silent_redis if redis == "silent" else "redis://127.0.0.1:1/0"
+    another = Client(make_app(database_url, REDIS_URL=url))
+
+    assert sign_in(another).status_code == 200
+    assert fail(another, 10) == [401] * 10
+    assert_refused_for_a_while(sign_in(another))
+    assert "storage unreachable" in capsys.readouterr().err
+
+
+def test_a_redis_that_goes_away_in_the_midst_of_a_sign_in_refuses_nobody(
+    client, user, database_url, monkeypatch
+):
+    monkeypatch.setattr(limiter, "_storage_dead", False)
+    another = Client(make_app(database_url, REDIS_URL="redis://127.0.0.1:1/0"))
+    monkeypatch.setattr(limiter, "_check_request_limit", lambda **_: None)  # Redis was there then
+
+    assert sign_in(another).status_code == 200
+    assert fail(another, 1) == [401]
