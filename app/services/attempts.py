@@ -4,9 +4,10 @@ from datetime import datetime
 from math import ceil
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from app.auth import ORGANIZER, Caller, require
+from app.database import database_now
 from app.errors import LinkInProgress, ServiceError
 from app.extensions import db
 from app.models import StripeLinkAttempt
@@ -38,10 +39,14 @@ def close_if_expired(session: Session, attempt: StripeLinkAttempt, now: datetime
     The caller holds the event's lock. Returns whether the attempt is finished.
     """
     if attempt.finished_at is None and attempt.expires_at <= now:
-        attempt.outcome, attempt.finished_at = "interrupted", now
-        attempt.error_code, attempt.detail = "code-already-used", INTERRUPTED
+        _interrupt(attempt, now)
         session.flush()
     return attempt.finished_at is not None
+
+
+def _interrupt(attempt: StripeLinkAttempt, now: datetime) -> None:
+    attempt.outcome, attempt.finished_at = "interrupted", now
+    attempt.error_code, attempt.detail = "code-already-used", INTERRUPTED
 
 
 def refuse_if_under_way(session: Session, attempt: StripeLinkAttempt | None, now: datetime) -> None:
@@ -61,11 +66,23 @@ def list_attempts(
     """
     Return how often somebody tried to link the event, and a page of it, newest first.
 
-    Raises NotFound, Forbidden.
+    An attempt whose time is over is shown as interrupted before anybody has closed it. Raises
+    NotFound, Forbidden.
     """
     event = find_event(reference, caller)
     require(event.role, ORGANIZER, "see the history")
     of_event = StripeLinkAttempt.event_id == event.id
     count = db.session.scalar(select(func.count()).select_from(StripeLinkAttempt).where(of_event))
-    found = select(StripeLinkAttempt).where(of_event)
-    return count or 0, list(db.session.scalars(page.of(found, StripeLinkAttempt.id.desc())))
+    found = (
+        select(StripeLinkAttempt, database_now())
+        .where(of_event)
+        .options(joinedload(StripeLinkAttempt.user))
+    )
+    rows = db.session.execute(page.of(found, StripeLinkAttempt.id.desc())).all()
+    for attempt, now in rows:
+        if attempt.user is not None:
+            attempt.user.role = event.role  # colleagues see each other's address
+        if attempt.finished_at is None and attempt.expires_at <= now:
+            db.session.expunge(attempt)  # to be shown, not written
+            _interrupt(attempt, attempt.expires_at)
+    return count or 0, [attempt for attempt, _ in rows]

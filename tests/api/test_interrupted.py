@@ -118,6 +118,21 @@ def test_the_code_of_an_interrupted_attempt_is_never_sent_again(link, stripe, in
     assert_error(in_flight.finish(), 409, "conflict")
 
 
+def test_the_history_shows_an_attempt_whose_time_is_over_as_interrupted(
+    in_flight, organizer, event
+):
+    in_flight.start()
+    expire_attempt()
+
+    history = organizer.get(f"/v1/events/{event.id}/stripe-link-attempts?include=user").json
+
+    (shown,), (user,) = history["data"], history["included"]
+    assert "interrupted" == shown["attributes"]["outcome"]
+    assert "@" in user["attributes"]["email"]
+    assert shown["attributes"]["finished-at"]
+    assert in_flight.finish().status_code == 201  # nobody has closed it: not too late
+
+
 def lose_the_right(event, **_):
     db.session.query(UsersEventsRole).filter_by(event_id=event.id).delete()
 
