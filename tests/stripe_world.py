@@ -43,6 +43,10 @@ class StripeWorld:
         found = answer.json()["connections"]
         return {each["account"] for each in found if each["client_id"] == client_id}
 
+    def connect(self, account: str, *, livemode: bool = False) -> None:
+        """Connect an account without any code."""
+        self.control("connections", {"account": account, "livemode": livemode})
+
     def disconnect(self, account: str, *, livemode: bool = False) -> None:
         """Disconnect the platform, as the account's owner can at Stripe."""
         body = {"account": account, "livemode": livemode}

@@ -1,8 +1,62 @@
 """`manage.py stripe`: what an operator does about Stripe."""
 
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import click
+from flask import current_app
+from flask.cli import with_appcontext
+
+from app.services import reconciling
 
 
 @click.group("stripe")
 def stripe() -> None:
     """Reconcile with Stripe, check the platform's keys, or stand in for Stripe."""
+
+
+@stripe.command("reconcile")
+@click.option(
+    "--due",
+    is_flag=True,
+    help="Only what is due: failures wait for their back-off, accounts are looked at once a day.",
+)
+@with_appcontext
+def reconcile(due: bool) -> None:
+    """
+    Put right what was left undone. Exit status 1 if something needs a person.
+
+    Closes interrupted attempts, retries pending deauthorizations, looks at connected accounts and
+    purges what is outdated. Any number may run at once.
+    """
+    report = reconciling.reconcile(
+        current_app.extensions["stripe"], only_due=due, track=_progress_bar
+    )
+    click.echo(f"Attempts closed as interrupted: {report.closed}")
+    click.echo(f"Deauthorizations: {report.paid} done, {report.pending} pending")
+    click.echo(f"Accounts looked at: {report.looked_at}")
+    for account_id in report.disconnected:
+        click.echo(f"Disconnected at Stripe, its links are erased: {account_id}")
+    click.echo(f"Outdated rows deleted: {report.purged}")
+    for problem in report.problems:
+        click.echo(f"Needs a person: {problem}")
+    sys.exit(1 if report.problems else 0)
+
+
+@stripe.command("emulate")
+@click.option("--port", type=click.IntRange(0, 65535), default=12111, show_default=True)
+@click.option("--redirect-uri", "redirect_uris", multiple=True, metavar="URI")
+@click.option("--webhook-url", metavar="URL", help="Where its events are sent.")
+def emulate(port: int, redirect_uris: tuple[str, ...], webhook_url: str | None) -> None:
+    """Stand in for Stripe on this machine. Needs no configuration; Ctrl-C ends it."""
+    from app.devtools import stripe_emulator  # here alone: the service does not know it
+
+    stripe_emulator.run(port=port, redirect_uris=redirect_uris, webhook_url=webhook_url)
+
+
+def _progress_bar(label: str, items: Sequence[Any]) -> Iterator[Any]:
+    """Yield *items*, with a bar on a terminal only."""
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(items, label=label, file=sys.stderr, hidden=hidden) as bar:
+        yield from bar

@@ -90,14 +90,15 @@ def cancel(session: Session, account_id: str, livemode: bool) -> None:
     )
 
 
-def pay(deauthorization_id: int, stripe: StripeConnect) -> bool:
+def pay(deauthorization_id: int, stripe: StripeConnect, *, known_tries: int | None = None) -> bool:
     """
     Tell Stripe what is owed; True if it is done, False if it stays owed.
 
     Never raises a StripeError: what failed is tried again by `stripe reconcile`. Nothing is sent if
-    the account is linked again, or while somebody else is telling Stripe.
+    the account is linked again, or while somebody else is telling Stripe; nor if somebody has tried
+    since there were *known_tries*.
     """
-    claim = _claim(deauthorization_id, timedelta(seconds=stripe.timeout) + LEASE)
+    claim = _claim(deauthorization_id, timedelta(seconds=stripe.timeout) + LEASE, known_tries)
     if claim is None:
         return _is_done(deauthorization_id)
     error: StripeError | None = None
@@ -123,7 +124,7 @@ class _Claim:
     sent_before: datetime | None
 
 
-def _claim(deauthorization_id: int, lease: timedelta) -> _Claim | None:
+def _claim(deauthorization_id: int, lease: timedelta, known_tries: int | None) -> _Claim | None:
     """
     Take what is owed for ourselves, for the time of *lease*; None if there is nothing to send.
     """
@@ -136,6 +137,8 @@ def _claim(deauthorization_id: int, lease: timedelta) -> _Claim | None:
         now = session.scalar(select(database_now()))
         if owed is None or owed.done_at or (owed.claimed_until and owed.claimed_until > now):
             return None
+        if known_tries not in (None, owed.tries):
+            return None
         if _is_used(session, owed.stripe_user_id, owed.livemode):
             session.delete(owed)
             return None
@@ -144,7 +147,8 @@ def _claim(deauthorization_id: int, lease: timedelta) -> _Claim | None:
             _postpone(owed, now, "stripe-not-configured", needs_person=True)
             return None
         claim = _Claim(owed.id, owed.stripe_user_id, owed.client_id, key, now, owed.sent_at)
-        owed.tries, owed.sent_at, owed.claimed_until = owed.tries + 1, now, now + lease
+        owed.tries, owed.error_code = owed.tries + 1, None
+        owed.sent_at, owed.claimed_until = now, now + lease
         return claim
 
 

@@ -1,0 +1,299 @@
+"""Reconciling: what was left undone is put right, once, however many do it."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from app.database import database_now, transaction
+from app.extensions import db
+from app.models import (
+    EndedSession,
+    StripeAuthorization,
+    StripeAuthorizationRequest,
+    StripeDeauthorization,
+    StripeLinkAttempt,
+    StripeWebhookEvent,
+)
+from app.services import reconciling
+
+CUT = "/oauth/deauthorize"
+ACCOUNT = "/v1/accounts/"
+A_DAY, A_MONTH = timedelta(days=1), timedelta(days=30)
+AT_ONCE = 6
+
+
+@pytest.fixture(autouse=True)
+def _set_up(platform):
+    """Every story here has a platform."""
+
+
+@pytest.fixture(name="reconcile")
+def _reconcile(app):
+    def reconcile(**options):
+        report = reconciling.reconcile(app.extensions["stripe"], **options)
+        db.session.rollback()
+        return report
+
+    return reconcile
+
+
+@pytest.fixture(name="at_once")
+def _at_once(app):
+    """Reconciles in several runs that begin in the same moment; returns their reports."""
+
+    def at_once(**options):
+        ready = threading.Barrier(AT_ONCE)
+
+        def run(_):
+            with app.app_context():
+                ready.wait()
+                return reconciling.reconcile(app.extensions["stripe"], **options)
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            reports = list(pool.map(run, range(AT_ONCE)))
+        db.session.rollback()
+        return reports
+
+    return at_once
+
+
+def now():
+    db.session.rollback()
+    moment = db.session.scalar(select(database_now()))
+    db.session.rollback()
+    return moment
+
+
+def add(row):
+    with transaction() as session:
+        session.add(row)
+    return row
+
+
+@pytest.fixture(name="debt")
+def _debt(stripe):
+    """Owes Stripe the disconnection of an account."""
+
+    def debt(account="acct_1", **attributes):
+        given = {"livemode": False, "client_id": stripe.settings["stripe-test-client-id"]}
+        return add(StripeDeauthorization(stripe_user_id=account, **{**given, **attributes}))
+
+    return debt
+
+
+@pytest.fixture(name="attempt")
+def _attempt(event):
+    """An attempt to link the event that has not finished; *age* is how long its time is over."""
+
+    def attempt(age=timedelta(seconds=1)):
+        moment = now() - age
+        return add(
+            StripeLinkAttempt(
+                event_id=event.id,
+                stripe_auth_code="d" * 64,
+                livemode=False,
+                state_checked=False,
+                started_at=moment - timedelta(seconds=30),
+                expires_at=moment,
+            )
+        )
+
+    return attempt
+
+
+def told(stripe) -> list[str]:
+    return [each["form"]["stripe_user_id"] for each in stripe.asked(CUT)]
+
+
+def test_an_attempt_whose_time_is_over_is_closed_as_interrupted(reconcile, attempt):
+    row = attempt()
+
+    report = reconcile()
+
+    db.session.refresh(row)
+    assert (report.closed, row.outcome) == (1, "interrupted")
+
+
+def test_an_attempt_under_way_is_left_alone(reconcile, attempt):
+    row = attempt(age=timedelta(seconds=-60))
+
+    report = reconcile()
+
+    db.session.refresh(row)
+    assert (report.closed, row.outcome) == (0, None)
+
+
+def test_an_interrupted_attempt_is_reported_once(reconcile, attempt, event):
+    attempt()
+
+    (problem,) = reconcile().problems
+
+    assert f"event {event.id} " in problem
+    assert reconcile().problems == []
+
+
+def test_what_is_owed_is_paid(reconcile, debt, stripe):
+    stripe.connect(stripe.accounts[0])
+    row = debt(stripe.accounts[0])
+
+    report = reconcile()
+
+    db.session.refresh(row)
+    assert (report.paid, report.pending, report.problems) == (1, 0, [])
+    assert row.done_at is not None
+    assert stripe.connections() == set()
+
+
+def test_by_hand_a_debt_is_tried_whatever_its_back_off(reconcile, debt, stripe):
+    debt(next_try_at=now() + A_DAY)
+
+    assert reconcile(only_due=True).pending == 1
+    assert told(stripe) == []
+    assert reconcile().paid == 1
+
+
+def test_what_cannot_be_paid_stays_pending_and_is_no_persons_business(reconcile, debt, stripe):
+    debt()
+    stripe.fault("deauthorize-500", on="deauthorize")
+
+    report = reconcile()
+
+    assert (report.paid, report.pending, report.problems) == (0, 1, [])
+
+
+def test_a_debt_to_an_unknown_application_needs_a_person_until_it_is_paid(reconcile, debt, stripe):
+    row = debt(client_id="ca_unknown")
+    (problem,) = reconcile().problems
+    assert "acct_1" in problem and "ca_unknown" in problem
+    with transaction() as session:
+        session.get_one(StripeDeauthorization, row.id).client_id = stripe.settings[
+            "stripe-test-client-id"
+        ]
+
+    assert reconcile().problems == []
+
+
+def test_a_stripe_that_does_not_answer_is_not_asked_again_and_again(app, make, debt, stripe):
+    with app.app_context():
+        for number in range(10):
+            debt(f"acct_{number}")
+    stripe.fault("hang", on="deauthorize")
+    impatient = type(app.extensions["stripe"])(
+        connect_url=stripe.url, api_url=stripe.url, timeout=0.2, max_in_flight=5
+    )
+
+    report = reconciling.reconcile(impatient)
+
+    impatient.close()
+    assert report.pending == 10
+    assert len(told(stripe)) == reconciling.PATIENCE
+
+
+def test_many_runs_at_once_tell_stripe_each_thing_once(at_once, debt, attempt, stripe):
+    accounts = [f"acct_{number}" for number in range(20)]
+    for account in accounts:
+        debt(account)
+    attempt()
+
+    reports = at_once()
+
+    assert sorted(told(stripe)) == sorted(accounts)
+    assert sum(report.closed for report in reports) == 1
+    assert sum(len(report.problems) for report in reports) == 1
+
+
+def test_a_run_does_not_try_what_has_failed_for_another_since_it_began(reconcile, debt, stripe):
+    for number in range(3):
+        debt(f"acct_{number}")
+    stripe.fault("deauthorize-500", on="deauthorize")
+
+    def let_another_run_in(label, items):
+        if label == "Deauthorizations":
+            reconcile()
+        return items
+
+    reconcile(track=let_another_run_in)
+
+    assert sorted(told(stripe)) == ["acct_0", "acct_1", "acct_2"]
+
+
+def test_accounts_are_looked_at(reconcile, make, event, stripe):
+    stripe.connect(stripe.accounts[0])
+    link = make.link(event, stripe_user_id=stripe.accounts[0])
+
+    report = reconcile()
+
+    db.session.refresh(link)
+    assert (report.looked_at, link.account_status) == (1, "active")
+
+
+def test_a_link_that_stripe_has_ended_is_erased_and_told(reconcile, make, event, stripe):
+    link = make.link(event, client_id=stripe.settings["stripe-test-client-id"])
+
+    report = reconcile()
+
+    assert report.disconnected == [link.stripe_user_id]
+    assert db.session.scalars(select(StripeAuthorization)).all() == []
+
+
+def test_what_is_due_are_accounts_that_nobody_looked_at_for_a_day(reconcile, make, owner, stripe):
+    old, fresh = stripe.accounts[:2]
+    for account, age in ((old, A_DAY * 1.1), (fresh, A_DAY * 0.9)):
+        stripe.connect(account)
+        make.link(make.event(owner), stripe_user_id=account, account_checked_at=now() - age)
+
+    report = reconcile(only_due=True)
+
+    assert report.looked_at == 1
+    assert len(stripe.asked(ACCOUNT + old)) == 1
+
+
+def test_many_runs_at_once_look_at_each_account_once(at_once, make, owner, stripe):
+    for account in stripe.accounts:
+        stripe.connect(account)
+        make.link(make.event(owner), stripe_user_id=account)
+
+    reports = at_once()
+
+    assert sum(report.looked_at for report in reports) == len(stripe.accounts)
+    assert [1] * len(stripe.accounts) == [
+        len(stripe.asked(ACCOUNT + account)) for account in stripe.accounts
+    ]
+
+
+def test_what_has_served_its_time_is_deleted_and_nothing_else(
+    reconcile, owner, event, debt, stripe
+):
+    for age in (A_MONTH * 0.9, A_MONTH * 1.1):
+        add(
+            StripeWebhookEvent(
+                id=f"evt_{age.days}", type="x", livemode=False, received_at=now() - age
+            )
+        )
+    for age in (A_DAY * 0.9, A_DAY * 1.1):
+        debt(done_at=now() - age)
+        add(EndedSession(id=f"{age}", user_id=owner.id, expires_at=now() - age + A_DAY))
+        add(
+            StripeAuthorizationRequest(
+                state_hash=f"{age}",
+                user_id=owner.id,
+                event_id=event.id,
+                livemode=False,
+                redirect_uri="https://example.com",
+                expires_at=now() - age,
+            )
+        )
+
+    report = reconcile()
+
+    assert report.purged == 4
+    for model in (
+        StripeWebhookEvent,
+        StripeDeauthorization,
+        EndedSession,
+        StripeAuthorizationRequest,
+    ):
+        assert len(db.session.scalars(select(model)).all()) == 1, model
