@@ -83,6 +83,7 @@ RELATIONSHIPS = (
 
 
 NOT_VALID = "The token is not valid. Please sign in again."
+CLAIMS = {"iat", "nbf", "jti", "exp", "identity", "fresh", "type", "csrf"}
 LONGEST_TOKEN = 4096
 LARGEST_ID = 2**31 - 1
 # What is in a token's `jti`: generation of the user's sessions, session, and chance.
@@ -168,8 +169,7 @@ def identify(*token_types: str) -> Caller:
     """
     Return who sent the token in the Authorization header (`JWT …` or `Bearer …`).
 
-    Raises Unauthenticated if there is a header and it holds no token of *token_types* that is ours,
-    in time, of a session that goes on and of a user who may sign in.
+    Without a header it is nobody. Raises Unauthenticated like `caller_of`.
     """
     header = request.headers.get("Authorization")
     if header is None:
@@ -177,7 +177,17 @@ def identify(*token_types: str) -> Caller:
     scheme, _, token = header.strip().partition(" ")
     if scheme.lower() not in ("jwt", "bearer"):
         raise Unauthenticated("The Authorization header must read: JWT <access token>.")
-    claims = _claims(token.strip())
+    return caller_of(token.strip(), *token_types)
+
+
+def caller_of(token: str, *token_types: str) -> Caller:
+    """
+    Return whose *token* it is.
+
+    Raises Unauthenticated unless it is one of *token_types* that is ours, in time, of a session
+    that goes on and of a user who may sign in.
+    """
+    claims = _claims(token)
     user_id, token_id = claims["identity"], TOKEN_ID.fullmatch(str(claims["jti"]))
     if token_id is None or type(user_id) is not int or not 0 < user_id <= LARGEST_ID:
         raise Unauthenticated(NOT_VALID)
@@ -201,12 +211,12 @@ def _claims(token: str) -> dict[str, Any]:
     Return what a token of ours says. Raises Unauthenticated.
 
     What the caller made up lets the library raise more than its own errors: nesting without end,
-    for one, or numbers without bounds.
+    for one, or numbers without bounds. And it asks for no `exp`: such a token is good for ever.
     """
     if len(token) > LONGEST_TOKEN:
         raise Unauthenticated(NOT_VALID)
     try:
-        return decode_token(token)
+        claims = decode_token(token)
     except (
         JWTExtendedException,
         PyJWTError,
@@ -217,6 +227,9 @@ def _claims(token: str) -> dict[str, Any]:
         ValueError,
     ):
         raise Unauthenticated(NOT_VALID) from None
+    if not claims.keys() >= CLAIMS:
+        raise Unauthenticated(NOT_VALID)
+    return claims
 
 
 def _is_fresh(claim: object) -> bool:
