@@ -21,7 +21,8 @@ from app.services import account_status, attempts, deauthorizing
 from app.services.purging import purge
 
 MOST_ACCOUNTS = 200  # looked at in one run
-NOT_LOOKED_AT_FOR = timedelta(days=1)
+NOT_LOOKED_AT_FOR = timedelta(days=1)  # that is when an account is due
+JUST_NOW = timedelta(seconds=1)  # between runs that begin together
 PATIENCE = 3  # failures in a row, after which Stripe is not bothered further
 Track = Callable[[str, Sequence[Any]], Iterable[Any]]
 
@@ -49,10 +50,11 @@ def reconcile(
     day; without, everything that is left is done now. *track* may show the progress.
     """
     started = read(select(database_now()))[0][0]
+    unless_since = started - (NOT_LOOKED_AT_FOR if only_due else JUST_NOW)
     report = Report()
     report.closed = sum(map(_close, track("Attempts", _expired_attempts())))
     _pay_debts(report, stripe, track, started if only_due else None)
-    _look_at_accounts(report, stripe, track, started - NOT_LOOKED_AT_FOR if only_due else started)
+    _look_at_accounts(report, stripe, track, unless_since)
     report.purged = purge()
     report.problems = [*_debts_for_a_person(), *_interrupted_attempts()]
     return report
