@@ -16,6 +16,7 @@ from app.auth import ORGANIZER, Caller, require
 from app.database import database_now, transaction
 from app.errors import Invalid, StateInvalid
 from app.models import Event, StripeAuthorizationRequest, User
+from app.services.authorizations import LinkedEvent
 from app.services.events import lock_event
 from app.services.platform import current_platform
 
@@ -28,11 +29,16 @@ class AuthorizationRequest:
     """Where the browser goes, and the state that it must bring back."""
 
     id: int
-    event_id: int
+    event: LinkedEvent
     authorize_url: str = field(repr=False)
     state: str = field(repr=False)
     redirect_uri: str
     expires_at: datetime
+
+    @property
+    def event_id(self) -> int:
+        """The id of the event, for links."""
+        return self.event.id
 
 
 def create_request(
@@ -48,7 +54,7 @@ def create_request(
 
     Raises Invalid (redirect URI), NotFound, Forbidden, StripeNotConfigured.
     """
-    redirect_uri = redirect_uri or allowed_uris[0]
+    redirect_uri = allowed_uris[0] if redirect_uri is None else redirect_uri
     if redirect_uri not in allowed_uris:
         raise Invalid(
             "This address is not one that Stripe may send the browser back to.",
@@ -70,7 +76,14 @@ def create_request(
         )
         session.add(request)
     url = _authorize_url(connect_url, platform.client_id, state, redirect_uri, email, event)
-    return AuthorizationRequest(request.id, event.id, url, state, redirect_uri, request.expires_at)
+    return AuthorizationRequest(
+        id=request.id,
+        event=LinkedEvent(event.id),
+        authorize_url=url,
+        state=state,
+        redirect_uri=redirect_uri,
+        expires_at=request.expires_at,
+    )
 
 
 def _authorize_url(
