@@ -37,6 +37,7 @@ def make_app(database_url: str, **environ: str) -> Flask:
     given = {"APP_ENV": "testing", "LOG_LEVEL": "warning", "DATABASE_URL": database_url}
     app = create_app(load_config({**given, **SECRETS, **environ}))
     app.testing = False  # errors are rendered as in production
+    app.extensions["background"].hold()  # until the test drains it
     return app
 
 
@@ -84,7 +85,7 @@ def _emulator() -> Iterator[Emulator]:
 
 @pytest.fixture(name="stripe")
 def _stripe(emulator: Emulator) -> Iterator[StripeWorld]:
-    """The local Stripe as a test sees it: codes to be had, faults to be set, requests to be read."""
+    """The local Stripe as a test sees it, as after a start."""
     world = StripeWorld(emulator)
     yield world
     world.calm()

@@ -41,6 +41,28 @@ class UserSchema(Schema):
     created_at = Moment(dump_only=True)
 
 
+def _to_user() -> fields.Relationship:
+    """Linkage to the user whose id the resource has."""
+    return fields.Relationship(
+        type_="user",
+        schema=UserSchema,
+        include_resource_linkage=True,
+        related_url="/v1/users/{id}",
+        related_url_kwargs={"id": "<user_id>"},
+    )
+
+
+def _to_event() -> fields.Relationship:
+    """Linkage to the event whose id the resource has; whoever creates the resource names it."""
+    return fields.Relationship(
+        type_="event",
+        include_resource_linkage=True,
+        required=True,
+        related_url="/v1/events/{id}",
+        related_url_kwargs={"id": "<event_id>"},
+    )
+
+
 class UsersEventsRoleSchema(Schema):
     """A role that somebody has at an event; the user is named by linkage or by `email`."""
 
@@ -57,20 +79,8 @@ class UsersEventsRoleSchema(Schema):
         ),
     )
     email = Text(load_only=True)
-    user = fields.Relationship(
-        type_="user",
-        schema=UserSchema,
-        include_resource_linkage=True,
-        related_url="/v1/users/{id}",
-        related_url_kwargs={"id": "<user_id>"},
-    )
-    event = fields.Relationship(
-        type_="event",
-        include_resource_linkage=True,
-        required=True,
-        related_url="/v1/events/{id}",
-        related_url_kwargs={"id": "<event_id>"},
-    )
+    user = _to_user()
+    event = _to_event()
 
 
 class StripeAuthorizationSchema(Schema):
@@ -141,13 +151,7 @@ class StripeLinkAttemptSchema(Schema):
     state_checked = Flag(dump_only=True)
     started_at = Moment(dump_only=True)
     finished_at = Moment(dump_only=True)
-    user = fields.Relationship(
-        type_="user",
-        schema=UserSchema,
-        include_resource_linkage=True,
-        related_url="/v1/users/{id}",
-        related_url_kwargs={"id": "<user_id>"},
-    )
+    user = _to_user()
 
 
 class StripeAuthorizationRequestSchema(Schema):
@@ -162,13 +166,7 @@ class StripeAuthorizationRequestSchema(Schema):
     authorize_url = Text(dump_only=True)
     state = Text(dump_only=True)
     expires_at = Moment(dump_only=True)
-    event = fields.Relationship(
-        type_="event",
-        include_resource_linkage=True,
-        required=True,
-        related_url="/v1/events/{id}",
-        related_url_kwargs={"id": "<event_id>"},
-    )
+    event = _to_event()
 
 
 class EventSchema(Schema):
