@@ -46,6 +46,7 @@ def _to_user() -> fields.Relationship:
     return fields.Relationship(
         type_="user",
         schema=UserSchema,
+        allow_none=True,
         include_resource_linkage=True,
         related_url="/v1/users/{id}",
         related_url_kwargs={"id": "<user_id>"},
@@ -78,7 +79,7 @@ class UsersEventsRoleSchema(Schema):
             error="The role is owner, organizer or coorganizer.",
         ),
     )
-    email = Text(load_only=True)
+    email = Text(load_only=True, allow_none=True)
     user = _to_user()
     event = _to_event()
 
