@@ -89,12 +89,16 @@ LARGEST_ID = 2**31 - 1
 # What is in a token's `jti`: generation of the user's sessions, session, and chance.
 TOKEN_ID = re.compile(r"([0-9]{1,9})\.([0-9a-f]{32})\.[0-9a-f]{16}", re.ASCII)
 
-SESSION = select(or_(User.is_admin, User.is_super_admin).label("is_admin")).where(
-    User.id == bindparam("user_id"),
-    User.session_generation == bindparam("generation"),
-    ~User.is_blocked,
-    User.deleted_at.is_(None),
-    ~exists().where(EndedSession.id == bindparam("session_id")),
+SESSION = (
+    select(or_(User.is_admin, User.is_super_admin).label("is_admin"))
+    .where(
+        User.id == bindparam("user_id"),
+        User.session_generation == bindparam("generation"),
+        ~User.is_blocked,
+        User.deleted_at.is_(None),
+        ~exists().where(EndedSession.id == bindparam("session_id")),
+    )
+    .execution_options(prepared=True)
 )
 
 

@@ -40,6 +40,7 @@ class SeenAuthorization:
     linked_at: datetime
     account_status: str
     display_name: str | None
+    account_checked_at: datetime | None
 
     @property
     def event_id(self) -> int:
@@ -63,6 +64,7 @@ LINKS = (
         StripeAuthorization.linked_at,
         StripeAuthorization.account_status,
         StripeAuthorization.display_name,
+        StripeAuthorization.account_checked_at,
         IS_PUBLIC.label("is_public"),
         role_rank(Event.id, bindparam("caller_id")).label("rank"),
     )
@@ -70,8 +72,9 @@ LINKS = (
     .where(Event.deleted_at.is_(None))
 )
 # Built once: putting a statement together costs as much as running it.
-BY_ID = LINKS.where(StripeAuthorization.id == bindparam("id"))
-OF_CURRENT_MODE = LINKS.where(StripeAuthorization.livemode == CURRENT_MODE)
+ONE = LINKS.execution_options(prepared=True)
+BY_ID = ONE.where(StripeAuthorization.id == bindparam("id"))
+OF_CURRENT_MODE = ONE.where(StripeAuthorization.livemode == CURRENT_MODE)
 BY_EVENT_ID = OF_CURRENT_MODE.where(Event.id == bindparam("id"))
 BY_EVENT_IDENTIFIER = OF_CURRENT_MODE.where(Event.identifier == bindparam("identifier"))
 
@@ -129,6 +132,7 @@ def seen(row: Row | StripeAuthorization, role: Role) -> SeenAuthorization:
         linked_at=row.linked_at,
         account_status=row.account_status,
         display_name=row.display_name,
+        account_checked_at=row.account_checked_at,
     )
 
 

@@ -36,9 +36,11 @@ SECRET_KEYS = (
 )
 KEYS = PUBLIC_KEYS + SECRET_KEYS
 # Built once, and alone in an anonymous GET.
-STORED = select(
-    Setting.stripe_mode, *(getattr(Setting, f"sealed_{name}").label(name) for name in KEYS)
-).where(Setting.id == 1)
+STORED = (
+    select(Setting.stripe_mode, *(getattr(Setting, f"sealed_{name}").label(name) for name in KEYS))
+    .where(Setting.id == 1)
+    .execution_options(prepared=True)
+)
 PLACES = {name: Setting().place(f"sealed_{name}") for name in KEYS}
 
 
