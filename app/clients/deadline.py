@@ -119,7 +119,6 @@ class Watchdog:
         with self._condition:
             entry = (deadline.due, next(self._numbers), deadline)
             heapq.heappush(self._heap, entry)
-            self._stopping = False
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="call-deadlines", daemon=True)
                 thread.start()

@@ -122,7 +122,7 @@ class _Guarded:
     def _new_conn(self) -> socket.socket:
         try:
             return _line.get().dial(self._dns_host.strip("[]"), self.port)
-        except (OSError, UnicodeError) as error:
+        except OSError as error:  # because urllib3 goes on after some, as if they came from sending
             raise NewConnectionError(self, f"cannot connect: {error!r}") from None  # type: ignore[arg-type]
 
     def connect(self) -> None:

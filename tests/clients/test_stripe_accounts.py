@@ -37,6 +37,7 @@ NO_APPLICATION = {
     "error": "invalid_client",
     "error_description": "No such application: 'ca_other'",
 }
+NO_SUCH_NAME = "No such application: 'not connected to stripe account'"
 NO_ACCESS = {
     "error": {
         "code": "account_invalid",
@@ -98,6 +99,7 @@ def test_an_account_that_is_not_connected_counts_as_cut_off(stripe, answer, word
     [
         (NO_APPLICATION, 401, StripeRejectedPlatform),
         (NO_KEY, 401, StripeRejectedPlatform),
+        ({**NO_APPLICATION, "error_description": NO_SUCH_NAME}, 401, StripeRejectedPlatform),
         ({"error": "invalid_client", "error_description": ""}, 401, StripeRejectedPlatform),
         ({"error": "invalid_request", "error_description": "Not like this."}, 400, StripeRefused),
         ({"error": "invalid_request"}, 200, StripeRefused),

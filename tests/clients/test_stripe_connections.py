@@ -141,6 +141,12 @@ def test_a_slow_answer_has_more_time_than_connecting(make_stripe, monkeypatch):
         assert exchange(make_stripe(server.url, timeout=60)) == "acct_1Good"
 
 
+def test_an_answer_without_end_is_cut_off_long_after_connecting_too(make_stripe, monkeypatch):
+    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.2)
+    with serving(dripping(HEAD + b"\r\n", b" ")) as server:
+        assert isinstance(failure_of(make_stripe(server.url)), StripeTimeout)
+
+
 def test_a_short_call_is_cut_off_in_time_while_long_ones_are_under_way(make_stripe):
     drip = dripping(HEAD + b"\r\n", b" ")
     with serving(drip) as server, ThreadPoolExecutor(1) as threads:
@@ -416,7 +422,7 @@ def test_a_slot_is_free_again_after_a_call_whatever_came_of_it(make_stripe):
 
 
 def test_a_closed_client_still_keeps_its_deadlines(make_stripe):
-    with serving(hanging) as server:
+    with serving(dripping(HEAD + b"\r\n", b" ")) as server:
         stripe = make_stripe(server.url)
         stripe.close()
 

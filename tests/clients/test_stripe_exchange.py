@@ -248,6 +248,16 @@ def test_a_good_body_with_a_bad_status_is_not_believed(stripe, answer, status):
     assert error.granted_account == (None if status == 204 else "acct_1Granted")
 
 
+@pytest.mark.parametrize("status", [201, 302, 429, 500, 503])
+@pytest.mark.parametrize("error", ["invalid_grant", {"code": "rate_limit", "message": "Slow."}])
+def test_words_with_a_status_that_does_not_judge_the_code_are_no_refusal(
+    stripe, answer, status, error
+):
+    answer({"error": error, "error_description": "No."}, status)
+
+    assert isinstance(failure(stripe), StripeUnreadable)
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 409])
 def test_a_good_body_with_a_refusing_status_is_not_believed(stripe, answer, status):
     answer(GRANT, status)

@@ -23,6 +23,8 @@ from tests.clients.raw_server import (
     serving,
 )
 
+# A server that hangs would be given up by requests alone; one that drips needs the watchdog.
+DRIP = dripping(b"HTTP/1.1 200 OK\r\n\r\n", b" ")
 ROOT = Path(__file__).parents[2]
 FORKING = """
 import os, sys, time
@@ -80,7 +82,7 @@ def test_a_certificate_for_another_host_is_not_taken(transport, tls):
     "behave",
     [
         pytest.param(dripping(b"HTTP/1.1 200 OK\r\nX-Drip: ", b"x"), id="drips a header"),
-        pytest.param(dripping(b"HTTP/1.1 200 OK\r\n\r\n", b" "), id="drips a body"),
+        pytest.param(DRIP, id="drips a body"),
         pytest.param(hanging, id="hangs"),
     ],
 )
@@ -101,7 +103,7 @@ def test_a_connection_over_tls_that_is_closed_after_the_request_is_broken(transp
 
 
 def test_a_forked_child_has_its_deadlines_too():
-    with serving(hanging) as server:
+    with serving(DRIP) as server:
         finished = subprocess.run(
             [sys.executable, "-c", FORKING, server.url], cwd=ROOT, timeout=30, check=False
         )
@@ -114,7 +116,7 @@ def test_the_watchdog_rests_when_nobody_calls_and_is_back_with_the_next_call(
 ):
     monkeypatch.setattr(deadline, "_IDLE", 0.01)
     before = watchdogs()
-    with serving(hanging) as server:
+    with serving(DRIP) as server:
         transport.send("GET", server.url, timeout=0.2)
         for thread in set(watchdogs()) - set(before):
             thread.join(10)
