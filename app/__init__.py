@@ -5,6 +5,7 @@ from datetime import timedelta
 from flask import Flask
 
 from app import api, auth, edge, error_handlers, warnings_at_start
+from app.background import Background
 from app.clients.stripe_connect import StripeConnect
 from app.crypto import Cipher
 from app.database import engine_options, watch
@@ -31,6 +32,7 @@ def create_app(config: Config | None = None) -> Flask:
         timeout=config.stripe_timeout,
         max_in_flight=config.exchanges_in_flight,
     )
+    app.extensions["background"] = Background(app)
     _bind_extensions(app, config)
     error_handlers.init_app(app)
     edge.init_app(app, config)

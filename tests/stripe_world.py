@@ -53,6 +53,16 @@ class StripeWorld:
         answer = self._http.delete(f"{self.url}/_control/connections", json=body, timeout=30)
         assert answer.json() == {"was_connected": True}
 
+    def other_platform(self) -> dict[str, Any]:
+        """Another platform's registration in test mode: its keys and client id."""
+        answer = self._http.get(f"{self.url}/_control/state", timeout=10)
+        ours = self.settings["stripe-client-id"], self.settings["stripe-test-client-id"]
+        return next(
+            each
+            for each in answer.json()["applications"]
+            if each["client_id"] not in ours and not each["livemode"]
+        )
+
     def control(self, path: str, body: dict[str, Any]) -> Any:
         """POST *body* to `/_control/<path>`."""
         answer = self._http.post(f"{self.url}/_control/{path}", json=body, timeout=30)

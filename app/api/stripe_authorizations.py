@@ -6,9 +6,10 @@ from typing import Any
 from flask import current_app, g, request
 from flask_rest_jsonapi_next.data_layers.alchemy import SqlalchemyDataLayer
 
+from app.account_looks import look_soon
 from app.api.jsonapi import Detail, Linkage, Listing
 from app.api.schemas import EventSchema, StripeAuthorizationSchema
-from app.auth import ORGANIZER, current_caller, require
+from app.auth import COORGANIZER, ORGANIZER, current_caller, require
 from app.errors import Forbidden, IdMismatch
 from app.extensions import db
 from app.models import Event, StripeAuthorization
@@ -85,7 +86,7 @@ class StripeAuthorizationDetail(Detail):
     may_be_missing = ("event",)
 
     def find(self, authorization: str) -> SeenAuthorization:
-        return _with_events([read_authorization(authorization, current_caller())])[0]
+        return _show(read_authorization(authorization, current_caller()))
 
     def change(self, data: dict[str, Any], authorization: str) -> SeenAuthorization:
         return _relink(data, read_authorization(authorization, current_caller()))
@@ -98,7 +99,7 @@ class EventStripeAuthorization(StripeAuthorizationDetail):
     """The link of an event in the current mode."""
 
     def find(self, event: str) -> SeenAuthorization:
-        return _with_events([read_event_authorization(event, current_caller())])[0]
+        return _show(read_event_authorization(event, current_caller()))
 
     def change(self, data: dict[str, Any], event: str) -> SeenAuthorization:
         return _relink(data, read_event_authorization(event, current_caller()))
@@ -167,6 +168,7 @@ def _keep(grant: Grant | StripeAuthorization) -> SeenAuthorization:
     """Keep what was granted. Who links is an organizer, and sees the link as one."""
     if isinstance(grant, Grant):
         grant = keep_account(grant, current_app.extensions["stripe"])
+    look_soon(grant)
     return seen(grant, ORGANIZER)
 
 
@@ -194,6 +196,13 @@ def _unlink(link: SeenAuthorization) -> dict[str, Any]:
         "meta": {"message": "Object successfully deleted", "deauthorization": deauthorization},
         "jsonapi": {"version": "1.0"},
     }
+
+
+def _show(link: SeenAuthorization) -> SeenAuthorization:
+    """Show one link; whoever sees all of it has the account's status renewed for the next time."""
+    if link.role >= COORGANIZER:
+        look_soon(link)
+    return _with_events([link])[0]
 
 
 def _with_events(links: list[SeenAuthorization]) -> list[SeenAuthorization]:

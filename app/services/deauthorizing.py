@@ -142,7 +142,9 @@ def _claim(deauthorization_id: int, lease: timedelta, known_tries: int | None) -
         if _is_used(session, owed.stripe_user_id, owed.livemode):
             session.delete(owed)
             return None
-        key = platform_of(session.get_one(Setting, 1), owed.livemode).secret_key
+        key = platform_of(
+            session.get_one(Setting, 1, populate_existing=True), owed.livemode
+        ).secret_key
         if not key:
             _postpone(owed, now, "stripe-not-configured", needs_person=True)
             return None

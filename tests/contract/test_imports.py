@@ -13,7 +13,7 @@ ALLOWED = {
     "clients": {"clients", "errors", "redaction"},
     "models": {"models", "crypto", "database", "extensions"},
 }
-ALLOWED["api"] |= {"models", "services", "logs", "redaction", "sign_in_limits"}
+ALLOWED["api"] |= {"models", "services", "logs", "redaction", "sign_in_limits", "account_looks"}
 ALLOWED["services"] |= {"models", "logs", "redaction"}
 
 
