@@ -5,6 +5,7 @@ The environment, read once: the only file that knows its names.
 """
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +25,12 @@ FRONTEND_IN_DEVELOPMENT = ("http://localhost:4200", "http://127.0.0.1:4200")
 RESERVED_THREADS = 20  # never taken by calls to Stripe, so that reads always find one free
 SHORTEST_SECRET = 16
 HOW_TO_MAKE_A_KEY = "Make one with: python manage.py secrets generate"
-PLACEHOLDERS = ("change", "default", "example", "secret-key", "top-secret", "your-")
+FEWEST_CHARACTERS = 6  # different ones: a random secret of 16 hex digits practically never has less
+# Words of examples. In a secret made at random they practically never appear.
+PLACEHOLDERS = re.compile(
+    r"change.?me|default|example|insecure|password|placeholder|secret|^your[-_ ]", re.IGNORECASE
+)
+HOST = re.compile(r"\.?([\w-]+\.)*[\w-]+|\[?[0-9a-f:.]*:[0-9a-f:.]+\]?", re.ASCII | re.IGNORECASE)
 
 
 class ConfigError(Exception):
@@ -132,7 +138,7 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
     if environ is None:
         environ = {**_dotenv(), **os.environ}
     values, faults = _read(environ)
-    faults += [*_judge_urls(values), *_judge_keys(values)]
+    faults += [*_judge_urls(values), *_judge_hosts(values), *_judge_keys(values)]
     if values["app_env"] == "production":
         faults += [*_judge_secrets(values), *_judge_debug(environ)]
     if faults:
@@ -165,7 +171,8 @@ def _with_defaults(values: dict[str, Any]) -> dict[str, Any]:
     if values["cors_origins"] is None:
         in_development = values["app_env"] == "development"
         values["cors_origins"] = FRONTEND_IN_DEVELOPMENT if in_development else ()
-    own_host = urlsplit(values["public_url"]).hostname or ""
+    own_url = _split(values["public_url"])
+    own_host = (own_url and own_url.hostname) or ""
     values["allowed_hosts"] = (*(values["allowed_hosts"] or (own_host,)), *LOOPBACK_HOSTS)
     values["stripe_redirect_uris"] = values["stripe_redirect_uris"] or (
         f"{values['public_url']}/connect/callback",
@@ -191,16 +198,42 @@ def _judge_urls(values: dict[str, Any]) -> list[str]:
     ]
     named += [("STRIPE_REDIRECT_URIS", uri) for uri in values["stripe_redirect_uris"]]
     named += [("CORS_ORIGINS", origin) for origin in values["cors_origins"]]
-    faults = []
-    for name, url in named:
+    faults = [(name, _fault_of(name, url, values)) for name, url in named]
+    return [f"{name}: {fault}" for name, fault in faults if fault]
+
+
+def _fault_of(name: str, url: str, values: dict[str, Any]) -> str | None:
+    """Return what is wrong with *url*; one that holds a password is not repeated."""
+    parts = _split(url)
+    if parts is None:
+        return f"{url!r} is not an http(s) URL." if "@" not in url else "Not an http(s) URL."
+    if "@" in parts.netloc:
+        return "A URL with a user or a password in it is refused."
+    if name == "CORS_ORIGINS" and url != f"{parts.scheme}://{parts.netloc}":
+        return f"{url!r} is not an origin (scheme://host[:port])."
+    if parts.fragment or (parts.query and name != "STRIPE_REDIRECT_URIS"):
+        return f"{url!r} must end with its path."
+    if _is_unsafe(parts) and values["app_env"] == "production":
+        return f"{url!r} must be https in production."
+    return None
+
+
+def _split(url: str) -> SplitResult | None:
+    """Return the parts of an http(s) URL; None if *url* is none."""
+    try:
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            faults.append(f"{name}: {url!r} is not an http(s) URL.")
-        elif name == "CORS_ORIGINS" and url != f"{parts.scheme}://{parts.netloc}":
-            faults.append(f"{name}: {url!r} is not an origin (scheme://host[:port]).")
-        elif _is_unsafe(parts) and values["app_env"] == "production":
-            faults.append(f"{name}: {url!r} must be https in production.")
-    return faults
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # brackets that do not close, a port that is no number
+        return None
+    return parts if known and url.isprintable() and " " not in url else None
+
+
+def _judge_hosts(values: dict[str, Any]) -> list[str]:
+    return [
+        f"ALLOWED_HOSTS: {host!r} is not the name of a host."
+        for host in values["allowed_hosts"]
+        if host and not HOST.fullmatch(host)
+    ]
 
 
 def _is_unsafe(parts: SplitResult) -> bool:
@@ -212,8 +245,10 @@ def _judge_keys(values: dict[str, Any]) -> list[str]:
     faults = []
     for position, key in enumerate(values["encryption_keys"], start=1):
         try:
-            Fernet(key)
+            usable = len(key) == len(Fernet.generate_key()) and Fernet(key)
         except ValueError:
+            usable = False
+        if not usable:
             faults.append(f"ENCRYPTION_KEYS: key {position} is not a key. {HOW_TO_MAKE_A_KEY}")
     return faults
 
@@ -228,9 +263,13 @@ def _judge_secrets(values: dict[str, Any]) -> list[str]:
         secret = values[name]
         if secret and len(secret) < SHORTEST_SECRET:
             faults.append(f"{name.upper()}: shorter than {SHORTEST_SECRET} characters.")
-        elif secret.lower().startswith(PLACEHOLDERS):
+        elif secret and _is_placeholder(secret):
             faults.append(f"{name.upper()}: still a placeholder.")
     return faults
+
+
+def _is_placeholder(secret: str) -> bool:
+    return len(set(secret)) < FEWEST_CHARACTERS or PLACEHOLDERS.search(secret) is not None
 
 
 def _judge_debug(environ: Mapping[str, str]) -> list[str]:

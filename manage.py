@@ -1,11 +1,22 @@
 """The operator's verbs: `python manage.py --help`."""
 
-from flask.cli import FlaskGroup
+from flask import Flask
+from flask.cli import FlaskGroup, NoAppException
 
 from app import create_app
 from app.commands import COMMANDS
+from config import ConfigError
 
-cli = FlaskGroup(create_app=lambda: create_app(), add_version_option=False, load_dotenv=False)
+
+def _create_app() -> Flask:
+    """Return the service, or tell the faults of its configuration without a traceback."""
+    try:
+        return create_app()
+    except ConfigError as error:
+        raise NoAppException(str(error)) from None
+
+
+cli = FlaskGroup(create_app=_create_app, add_version_option=False, load_dotenv=False)
 for command in COMMANDS:
     cli.add_command(command)
 

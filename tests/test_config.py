@@ -1,0 +1,319 @@
+"""The environment is judged at start: every fault is told at once, and no secret with it."""
+
+import subprocess
+import sys
+
+import pytest
+from cryptography.fernet import Fernet
+
+import config
+from config import ROOT, ConfigError, load_config
+from tests.processes import environment
+
+KEY = Fernet.generate_key().decode()
+LONG = "a-random-text-of-our-own-0123456789"
+PRODUCTION = {
+    "APP_ENV": "production",
+    "DATABASE_URL": "postgresql://db.example/tickets",
+    "SECRET_KEY": LONG,
+    "JWT_SECRET_KEY": LONG[::-1],
+    "ENCRYPTION_KEYS": KEY,
+    "PUBLIC_URL": "https://pay.example.org",
+}
+
+
+def faults_of(**environ):
+    """The message about *environ* over a sound production."""
+    with pytest.raises(ConfigError) as caught:
+        load_config({**PRODUCTION, **environ})
+    return str(caught.value)
+
+
+def test_a_sound_production_starts():
+    given = load_config(PRODUCTION)
+
+    assert given.is_production
+    assert given.database_url == "postgresql+psycopg2://db.example/tickets"
+
+
+@pytest.fixture(name="instance")
+def _instance(tmp_path, monkeypatch):
+    monkeypatch.setattr(config, "INSTANCE", tmp_path / "instance")
+    return tmp_path / "instance"
+
+
+def test_the_defaults_are_the_promised_ones(instance):
+    given = load_config({})
+
+    assert given.app_env == "development"
+    assert given.database_url.startswith("sqlite:///")
+    assert given.database_url.endswith("/instance/app.db")
+    assert given.stripe_connect_url == "https://connect.stripe.com"
+    assert given.stripe_api_url == "https://api.stripe.com"
+    assert given.stripe_timeout == 20
+    assert given.stripe_require_state is False
+    assert given.stripe_redirect_uris == ("http://127.0.0.1:5000/connect/callback",)
+    assert given.public_url == "http://127.0.0.1:5000"
+    assert given.cors_origins == ("http://localhost:4200", "http://127.0.0.1:4200")
+    assert set(given.allowed_hosts) == {"127.0.0.1", "localhost", "[::1]", "::1"}
+    assert given.trusted_proxies == 0
+    assert given.redis_url == ""
+    assert (given.log_level, given.log_format) == ("info", "console")
+    assert (given.host, given.port, given.web_threads) == ("127.0.0.1", 5000, 320)
+    assert given.exchanges_in_flight == 300
+
+
+def test_outside_development_no_foreign_origin_is_allowed_by_default():
+    assert load_config(PRODUCTION).cors_origins == ()
+
+
+def test_production_logs_json_and_answers_to_its_own_name():
+    given = load_config(PRODUCTION)
+
+    assert given.log_format == "json"
+    assert given.allowed_hosts[0] == "pay.example.org"
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_every_way_to_write_postgresql_means_psycopg2(scheme):
+    given = load_config({**PRODUCTION, "DATABASE_URL": f"{scheme}://db/x"})
+
+    assert given.database_url == "postgresql+psycopg2://db/x"
+
+
+@pytest.mark.parametrize("empty", ["", "   "])
+def test_an_empty_value_means_the_default(empty):
+    assert load_config({**PRODUCTION, "PORT": empty}).port == 5000
+
+
+def test_lists_are_separated_by_commas_and_trimmed():
+    given = load_config({**PRODUCTION, "CORS_ORIGINS": " https://a.example , https://b.example,"})
+
+    assert given.cors_origins == ("https://a.example", "https://b.example")
+
+
+def test_a_repr_holds_no_secret():
+    shown = repr(load_config({**PRODUCTION, "REDIS_URL": "redis://:hush@r/0"}))
+
+    for secret in (LONG, LONG[::-1], KEY, "db.example", "hush"):
+        assert secret not in shown
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "ENCRYPTION_KEYS"])
+def test_production_needs_its_secrets(name):
+    assert f"{name}: not set." in faults_of(**{name: ""})
+
+
+def test_without_a_key_of_their_own_tokens_are_signed_by_the_secret_key():
+    assert load_config({**PRODUCTION, "JWT_SECRET_KEY": ""}).jwt_secret_key == LONG
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "JWT_SECRET_KEY"])
+@pytest.mark.parametrize("secret", ["short", "x" * 15])
+def test_production_refuses_a_short_secret(name, secret):
+    said = faults_of(**{name: secret})
+
+    assert f"{name}: shorter than 16 characters." in said
+    assert secret not in said.replace("shorter", "")
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "JWT_SECRET_KEY"])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "change-me-change-me",
+        "CHANGEME-CHANGEME",
+        "default-secret-key",
+        "example-secret-0000",
+        "secret-key-secret-key",
+        "top-secret!-top-secret!",
+        "your-secret-key-here",
+        "a" * 32,
+        "please-change-me-now",
+        "my-secret-changeme-0",
+        "dev-dev-dev-dev-dev-dev",
+        "insecure-insecure-insecure",
+        "password-password",
+    ],
+)
+def test_production_refuses_a_default_secret(name, secret):
+    assert f"{name}: still a placeholder." in faults_of(**{name: secret})
+
+
+def test_a_random_secret_is_never_taken_for_a_placeholder():
+    for _ in range(2000):
+        config.load_config({**PRODUCTION, "SECRET_KEY": config.secrets.token_urlsafe(48)})
+        config.load_config({**PRODUCTION, "SECRET_KEY": config.secrets.token_hex(16)})
+
+
+@pytest.mark.parametrize("key", ["x", KEY[:-1], KEY + "A", "ä" * 44, LONG])
+def test_a_key_that_is_none_is_told_by_its_position_alone(key):
+    said = faults_of(ENCRYPTION_KEYS=f"{KEY},{key}")
+
+    assert "ENCRYPTION_KEYS: key 2 is not a key." in said
+    assert KEY not in said
+    assert f"{key!r}" not in said
+
+
+@pytest.mark.parametrize("name", ["DEBUG", "FLASK_DEBUG"])
+@pytest.mark.parametrize("value", ["1", "true", "True", "on", "yes", "anything"])
+def test_production_refuses_debug(name, value):
+    assert f"{name}: must not be set in production." in faults_of(**{name: value})
+
+
+@pytest.mark.parametrize("value", ["", "0", "false", "False", "no", "off"])
+def test_debug_that_is_off_is_no_fault(value):
+    assert load_config({**PRODUCTION, "DEBUG": value}).is_production
+
+
+@pytest.mark.parametrize("name", ["PUBLIC_URL", "STRIPE_CONNECT_URL", "STRIPE_API_URL"])
+def test_production_speaks_https_or_to_itself(name):
+    assert f"{name}: 'http://pay.example.org' must be https in production." in faults_of(
+        **{name: "http://pay.example.org"}
+    )
+    for loopback in ("http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"):
+        assert load_config({**PRODUCTION, name: loopback}).is_production
+
+
+@pytest.mark.parametrize("name", ["STRIPE_REDIRECT_URIS", "CORS_ORIGINS"])
+def test_production_names_no_address_without_https(name):
+    assert f"{name}: 'http://a.example' must be https" in faults_of(**{name: "http://a.example"})
+
+
+@pytest.mark.parametrize("name", ["PUBLIC_URL", "STRIPE_CONNECT_URL", "STRIPE_API_URL"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://x.example",
+        "pay.example.org",
+        "https://",
+        "javascript:alert(1)",
+        "https://[::1",
+        "https://x.example:port",
+        "https://x.example/?a=1",
+        "https://x.example/#a",
+        "https://user:hush@x.example",
+        "https://x.exa mple",
+    ],
+)
+def test_a_url_that_is_none_is_refused_everywhere(name, url):
+    assert f"{name}: " in faults_of(**{name: url})
+    with pytest.raises(ConfigError):
+        load_config({"APP_ENV": "testing", "SECRET_KEY": LONG, "ENCRYPTION_KEYS": KEY, name: url})
+
+
+def test_a_password_in_a_url_is_not_told():
+    assert "hush" not in faults_of(PUBLIC_URL="http://user:hush@x.example")
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "null", "https://a.example/", "https://a.example/x", "https://u@a.example"]
+)
+def test_an_origin_is_a_scheme_and_a_host(origin):
+    assert "CORS_ORIGINS: " in faults_of(CORS_ORIGINS=origin)
+
+
+@pytest.mark.parametrize("host", ["*", ".", "a.example/x", "https://a.example", "a b"])
+def test_a_host_is_a_name(host):
+    assert "ALLOWED_HOSTS: " in faults_of(ALLOWED_HOSTS=host)
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("APP_ENV", "staging"),
+        ("DATABASE_URL", "tickets.db"),
+        ("STRIPE_TIMEOUT", "0"),
+        ("STRIPE_TIMEOUT", "-1"),
+        ("STRIPE_TIMEOUT", "nan"),
+        ("STRIPE_TIMEOUT", "inf"),
+        ("STRIPE_TIMEOUT", "soon"),
+        ("STRIPE_REQUIRE_STATE", "maybe"),
+        ("TRUSTED_PROXIES", "-1"),
+        ("TRUSTED_PROXIES", "11"),
+        ("TRUSTED_PROXIES", "yes"),
+        ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("WEB_CONCURRENCY", "0"),
+        ("WEB_THREADS", "20"),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_by_its_name(name, value):
+    assert f"{name}: " in faults_of(**{name: value})
+
+
+ALL_WRONG = {
+    "SECRET_KEY": "short",
+    "JWT_SECRET_KEY": "change-me-change-me",
+    "ENCRYPTION_KEYS": "",
+    "PUBLIC_URL": "http://pay.example.org",
+    "STRIPE_CONNECT_URL": "http://connect.example",
+    "STRIPE_API_URL": "nowhere",
+    "CORS_ORIGINS": "*",
+    "PORT": "none",
+    "WEB_THREADS": "1",
+    "DEBUG": "1",
+}
+
+
+def test_every_fault_is_told_in_one_message():
+    said = faults_of(**ALL_WRONG)
+
+    assert all(f"  {name}: " in said for name in ALL_WRONG)
+    assert said.endswith("See .env.example.")
+
+
+def _start(*command, **environ):
+    return subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=ROOT,
+        env=environment({**PRODUCTION, "WEB_CONCURRENCY": "1", **environ}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_gunicorn_ends_before_any_worker_is_forked():
+    ended = _start("gunicorn", "-c", "gunicorn.conf.py", "app:create_app()", **ALL_WRONG)
+
+    assert ended.returncode != 0
+    assert all(f"  {name}: " in ended.stderr for name in ALL_WRONG)
+    assert "Traceback" not in ended.stderr
+    assert "Booting worker" not in ended.stderr
+
+
+def test_commands_end_with_the_faults_and_no_traceback():
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "db", "current"],
+        cwd=ROOT,
+        env=environment({**PRODUCTION, **ALL_WRONG}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert ended.returncode != 0
+    assert all(f"  {name}: " in ended.stderr for name in ALL_WRONG)
+    assert "Traceback" not in ended.stderr
+
+
+def test_outside_production_secrets_are_made_once_for_the_owner_alone(instance):
+    first, second = load_config({}), load_config({})
+
+    assert first == second
+    assert len(first.secret_key) >= 32
+    for name in ("secret_key", "encryption_key"):
+        assert (instance / name).stat().st_mode & 0o077 == 0
+    assert instance.stat().st_mode & 0o077 == 0
+
+
+def test_the_example_says_what_is_so():
+    from dotenv import dotenv_values
+
+    example = {k: v or "" for k, v in dotenv_values(ROOT / ".env.example").items()}
+    secrets = {"SECRET_KEY": LONG, "ENCRYPTION_KEYS": KEY}
+
+    assert load_config({**example, **secrets}) == load_config(secrets)
