@@ -1,0 +1,1 @@
+"""What kills, starves and overloads the service: real sockets, processes and databases."""

@@ -1,0 +1,38 @@
+"""A stopping server finishes the links in flight."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.torture.world import World, ask, tally, until
+
+IN_FLIGHT = 20
+
+
+@pytest.fixture(name="world")
+def _world():
+    with World(instances=1, processes=2) as world:
+        yield world
+
+
+def test_links_in_flight_are_finished_and_new_connections_refused(world, figure):
+    (service,) = world.services
+    wishes = list(zip(world.events(IN_FLIGHT), world.codes(count=IN_FLIGHT), strict=True))
+    world.stripe.control("faults", {"fault": "slow", "on": "token", "seconds": 60})
+
+    with ThreadPoolExecutor(1) as pool:
+        linking = pool.submit(world.link_at_once, wishes)
+        until(lambda: len(world.codes_seen()) == IN_FLIGHT)
+        told = time.monotonic()
+        service.process.terminate()
+        until(lambda: ask(service.url, "GET", "/health/live", timeout=2).status == 0)
+        refused = time.monotonic() - told
+        world.stripe.control("faults", {"fault": None})
+        answers = linking.result()
+    until(lambda: not service.running)
+
+    figure(f"new connections refused after {refused:.2f} s, {dict(tally(answers))}")
+    assert dict(tally(answers)) == {201: IN_FLIGHT}
+    assert service.stop() == 0
+    assert world.codes_twice() == []
