@@ -161,7 +161,7 @@ def _not_saved(grant: Grant, error: Exception) -> NotSaved:
         reason="Stripe granted access and it could not be saved",
         account=grant.account.account_id,
         livemode=grant.account.livemode,
-        event=grant.claim.event_id,
+        event_id=grant.claim.event_id,
         attempt=grant.claim.attempt_id,
         kind=type(error).__name__,
     )

@@ -61,7 +61,7 @@ def receive(body: bytes, signature: str | None, stripe: StripeConnect) -> None:
     sighting = look_at(event.account_id, event.livemode, stripe, timeout=CONFIRMING)
     try:
         if not _handle(event, sighting):
-            log.warning("event to be sent again", event=event.id, account=event.account_id)
+            log.warning("event to be sent again", event_id=event.id, account=event.account_id)
             raise Unavailable
     except IntegrityError:
         if not _is_known(event.id):  # somebody else has just handled the same event
