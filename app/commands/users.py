@@ -1,6 +1,7 @@
 """`manage.py users`: who may sign in."""
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,9 +10,8 @@ from flask.cli import with_appcontext
 
 from app.models import User
 from app.services import users as accounts
-from app.services.passwords import LONGEST, Unacceptable
+from app.services.passwords import Unacceptable
 
-BYTES_PER_CHARACTER = 4
 password_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input."
 )
@@ -69,9 +69,8 @@ def _show(user: User) -> None:
 def _password(from_stdin: bool) -> str:
     if not from_stdin:
         return click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    given = click.get_binary_stream("stdin").read(LONGEST * BYTES_PER_CHARACTER + 2)
     try:
-        text = given.decode()
+        text = sys.stdin.buffer.read().decode()
     except UnicodeDecodeError:
         raise Unacceptable("The password is not UTF-8.") from None
     # One line's end is the shell's, any other is part of the password.

@@ -71,7 +71,7 @@ def is_password(password: str, kept: str | None) -> bool:
         return is_password(password, None)
     except VerificationError:
         return False
-    return matches and bool(secret) and kept is not None and len(password) <= LONGEST
+    return matches and bool(secret) and bool(kept) and len(password) <= LONGEST
 
 
 def is_outdated(kept: str) -> bool:
