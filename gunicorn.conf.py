@@ -4,6 +4,7 @@ How production serves: gthread, because a thread waits for Stripe during every e
 The configuration is read here, before any process is forked: with a fault gunicorn does not start.
 """
 
+import resource
 import sys
 
 from config import ConfigError, load_config
@@ -12,6 +13,12 @@ try:
     given = load_config()
 except ConfigError as error:
     sys.exit(f"{error}")
+
+# A thread may need four descriptors at once: its caller's socket, Stripe's twice, the database's.
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+wanted = 1024 + 4 * given.web_threads
+wanted = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 bind = f"{given.host}:{given.port}"
 worker_class = "gthread"
