@@ -1,34 +1,41 @@
 """
 The edge: what happens to every request before a view sees it, and to every answer on its way out.
 
-The order on the way in is the contract's: 413, then 415 and 406, then 401 (`app/auth.py`).
+The order on the way in is the contract's: 413, then 415 and 406, then 401 (`app/auth.py`). Before
+all of them a host that is not ours is refused (400).
 """
 
 import re
 import time
+from typing import NoReturn
 from uuid import uuid4
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
+from flask import Request as FlaskRequest
 from flask_cors import CORS
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.errors import NotAcceptable, UnsupportedMediaType
+from app.errors import BadRequest, MalformedJson, NotAcceptable, UnsupportedMediaType
 from app.logs import log
 from config import Config
 
 JSON_API = "application/vnd.api+json"
 LARGEST_BODY = 1024 * 1024
+MOST_DISCARDED = 16 * LARGEST_BODY
 SMALLER_BODIES = {"/stripe/webhooks": 256 * 1024}
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+HOST = re.compile(r"(\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[\w.-]+))(:[0-9]{0,5})?", re.ASCII)
 EXPOSED = ["ETag", "Location", "Retry-After", "X-Request-ID"]
 
 
 def init_app(app: Flask, config: Config) -> None:
     """Put the edge around *app*."""
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
-    app.config["TRUSTED_HOSTS"] = list(config.allowed_hosts)
+    app.request_class = Request
+    app.url_map.merge_slashes = False  # it redirects, with a page, to an address made from the path
+    app.extensions["allowed_hosts"] = {host.lower().strip("[]") for host in config.allowed_hosts}
     if config.trusted_proxies:
         count = config.trusted_proxies
         app.wsgi_app = ProxyFix(
@@ -50,9 +57,17 @@ def init_app(app: Flask, config: Config) -> None:
             max_age=600,
         )
     app.before_request(_name_request)
+    app.before_request(_check_host)
     app.before_request(_read_body)
     app.before_request(_negotiate)
     app.after_request(_finish)
+
+
+class Request(FlaskRequest):
+    """A request whose body is JSON or refused as malformed, empty ones too."""
+
+    def on_json_loading_failed(self, e: ValueError | None) -> NoReturn:
+        raise MalformedJson("The body is not JSON.")
 
 
 def _name_request() -> None:
@@ -64,13 +79,40 @@ def _name_request() -> None:
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 
+def _check_host() -> None:
+    """Refuse a name that is not ours; a leading dot in the list allows every name below it."""
+    if "HTTP_HOST" not in request.environ:  # HTTP/1.0, as load balancers ask for our health
+        return
+    found = HOST.fullmatch(request.environ["HTTP_HOST"].lower())
+    name = (found["address"] or found["name"]) if found else ""
+    allowed = current_app.extensions["allowed_hosts"]
+    parents = (name[dot:] for dot, character in enumerate(name) if character == ".")
+    if name not in allowed and allowed.isdisjoint(parents):
+        raise BadRequest("This service does not answer to that name.", header="Host")
+
+
 def _read_body() -> None:
     """
     Read the body, so that one that is too large is refused (413) before anything else is asked.
+
+    One byte more than the limit is let in, because a chunked body is cut at the library's limit
+    and not refused.
     """
-    if request.method not in ("GET", "HEAD", "OPTIONS"):
-        request.max_content_length = SMALLER_BODIES.get(request.path, LARGEST_BODY)
-        request.get_data()
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    largest = SMALLER_BODIES.get(request.path, LARGEST_BODY)
+    request.max_content_length = largest + 1
+    if (request.content_length or 0) > largest or len(request.get_data()) > largest:
+        _discard_rest()
+        raise RequestEntityTooLarge
+
+
+def _discard_rest() -> None:
+    """Read what still comes, within reason: who is still sending does not hear our refusal."""
+    left = request.content_length or MOST_DISCARDED
+    if left <= MOST_DISCARDED:
+        while left > 0 and (piece := request.environ["wsgi.input"].read(min(left, 65536))):
+            left -= len(piece)
 
 
 def _negotiate() -> None:
@@ -87,6 +129,7 @@ def _negotiate() -> None:
 
 def _check_content_type() -> None:
     kind, parameters = parse_options_header(request.headers.get("Content-Type", ""))
+    kind = kind.lower()
     nothing_sent = not kind and not request.get_data()
     plain = kind == JSON_API and not parameters
     if not (plain or kind == "application/json" or nothing_sent):
@@ -106,6 +149,8 @@ def _accepts_json_api() -> bool:
 
 def _finish(response: Response) -> Response:
     headers = response.headers
+    if request.method == "OPTIONS":
+        headers.pop("Content-Type", None)  # there is no content
     headers["X-Request-ID"] = g.get("request_id") or uuid4().hex
     headers["X-Content-Type-Options"] = "nosniff"
     headers.setdefault("Referrer-Policy", "no-referrer")
