@@ -22,7 +22,7 @@ from typing import Any
 
 from app import create_app
 from app.extensions import db
-from app.models import Event, Setting
+from app.models import Event, Setting, User
 from app.services.sessions import issue_access_token, new_session_id
 from config import load_config
 from tests.callers import JSON_API, link_document
@@ -159,12 +159,14 @@ class World:
         for name, value in self.stripe.settings.items():
             setattr(setting, name.replace("-", "_"), value)
         db.session.commit()
-        self.owner = self.make.user()
-        self.token = issue_access_token(self.owner, new_session_id())
+        owner = self.make.user()
+        self.owner_id, self.token = owner.id, issue_access_token(owner, new_session_id())
+        self._let_go()
         self.codes_made: dict[str, str] = {}  # code → account
         self._turn = itertools.count()
 
     def _let_go(self) -> None:
+        """Hold no connection: the database's are the service's then, and it may crash."""
         db.session.remove()
         db.engine.dispose()
 
@@ -179,9 +181,10 @@ class World:
 
     def events(self, count: int) -> list[int]:
         """Make *count* events of the owner's; their ids."""
-        made: list[Event] = [self.make.event(self.owner) for _ in range(count)]
+        owner = db.session.get_one(User, self.owner_id)
+        made: list[Event] = [self.make.event(owner) for _ in range(count)]
         ids = [each.id for each in made]
-        db.session.rollback()
+        self._let_go()
         return ids
 
     def accounts(self, count: int) -> list[str]:
