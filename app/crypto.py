@@ -15,6 +15,7 @@ from sqlalchemy import Text
 from sqlalchemy.types import TypeDecorator
 
 SEPARATOR = "\x1f"
+NOT_OURS = (InvalidToken, ValueError)  # the latter is raised for text beyond ASCII
 
 
 class SecretUnreadable(Exception):
@@ -55,7 +56,7 @@ class Cipher:
         """
         try:
             text = self._all.decrypt(sealed).decode()
-        except InvalidToken:
+        except NOT_OURS:
             raise SecretUnreadable(
                 f"No key in ENCRYPTION_KEYS opens the secret stored at {place}."
                 " Add the key that sealed it, or store the secret anew."
@@ -76,10 +77,10 @@ class Cipher:
         """
         try:
             self._first.decrypt(sealed)
-        except InvalidToken:
+        except NOT_OURS:
             try:
                 return Sealed(self._all.rotate(sealed).decode())
-            except InvalidToken:
+            except NOT_OURS:
                 raise SecretUnreadable("No configured key opens a stored secret.") from None
         return Sealed(sealed)
 
