@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, inspect, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -30,8 +30,22 @@ from app.services.platform import Platform, current_platform, digest_code
 EVENT = "/data/relationships/event"
 CODE = "/data/attributes/stripe-auth-code"
 LEASE = timedelta(seconds=10)  # beyond the time that Stripe has to answer
-Known = aliased(StripeLinkAttempt, name="known")
-Current = aliased(StripeLinkAttempt, name="current")
+
+
+def _attempts(name: str) -> Any:
+    """
+    Return the attempts under another name, with every column looked up already.
+
+    SQLAlchemy looks them up at their first use; two threads that did it at once could leave a
+    column of the bare table there for good, and every link of that process would fail.
+    """
+    alias = aliased(StripeLinkAttempt, name=name)
+    for attribute in inspect(StripeLinkAttempt).column_attrs:
+        getattr(alias, attribute.key).__clause_element__()
+    return alias
+
+
+Known, Current = _attempts("known"), _attempts("current")
 
 
 @dataclass(frozen=True)
