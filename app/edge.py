@@ -149,7 +149,7 @@ def _accepts_json_api() -> bool:
 
 def _finish(response: Response) -> Response:
     headers = response.headers
-    if request.method == "OPTIONS":
+    if request.method == "OPTIONS" and response.status_code == 200:
         headers.pop("Content-Type", None)  # there is no content
     headers["X-Request-ID"] = g.get("request_id") or uuid4().hex
     headers["X-Content-Type-Options"] = "nosniff"
