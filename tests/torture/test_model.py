@@ -285,4 +285,4 @@ def test_a_few_stories_keep_us_and_stripe_of_one_mind(play):
 @pytest.mark.torture
 @pytest.mark.timeout(1200)
 def test_many_stories_keep_us_and_stripe_of_one_mind(play):
-    play(150, 50)
+    play(60, 40)
