@@ -2,12 +2,14 @@
 
 import io
 import json
+import shutil
 import sys
 from urllib.parse import quote
 
 import pytest
 import structlog
 from flask import request
+from limits import RateLimitItemPerMinute
 
 from app import auth
 from app.edge import LARGEST_BODY
@@ -17,6 +19,13 @@ from tests.callers import JSON_API, assert_error, document, link_document
 
 LINKS = "/v1/stripe-authorizations"
 TOO_MUCH = b" " * (2 * 1024 * 1024)
+
+
+@pytest.fixture(name="database_url")
+def _database_url(sqlite_template, tmp_path):
+    """The edge comes before the database; what reaches it is asked of both in `contract/`."""
+    shutil.copy(sqlite_template, tmp_path / "app.db")
+    return f"sqlite:///{tmp_path / 'app.db'}"
 
 
 def raw(client, method, path, **kwargs):
@@ -606,16 +615,6 @@ def link_with(link, headers):
     return link(by=By(organizer))
 
 
-def _tries(client, count, address):
-    """How many of *count* sign-ins were refused for being too many."""
-    body = {"email": "nobody@example.com", "password": "x"}
-    answers = [
-        raw(client, "POST", "/auth/session", json=body, headers={"X-Forwarded-For": address(n)})
-        for n in range(count)
-    ]
-    return sum(answer.status_code == 429 for answer in answers)
-
-
 # Cross-origin requests
 
 FRONTEND = "https://tickets.example.org"
@@ -763,3 +762,44 @@ def test_a_path_cannot_forge_a_line_of_the_log(client, log):
     written = log.getvalue()
     assert len(written.splitlines()) == 1
     assert "\x1b[31m" not in written
+
+
+GUESS = {"email": "nobody@example.com", "password": "x"}
+
+
+def _guesses_refused(client, count, forwarded_for):
+    """How many of *count* wrong passwords, each for another account, were one too many."""
+    answers = [
+        raw(
+            client,
+            "POST",
+            "/auth/session",
+            json={**GUESS, "email": f"{number}@example.com"},
+            headers={"X-Forwarded-For": forwarded_for(number)},
+        )
+        for number in range(count)
+    ]
+    return sum(answer.status_code == 429 for answer in answers)
+
+
+@pytest.fixture(name="sixth_is_too_many")
+def _sixth_is_too_many(monkeypatch):
+    monkeypatch.setattr("app.services.guesses.PER_ADDRESS", RateLimitItemPerMinute(5))
+
+
+def test_an_address_that_nobody_vouches_for_does_not_evade_the_limits(client, sixth_is_too_many):
+    assert _guesses_refused(client, 7, lambda number: f"203.0.113.{number}") == 2
+
+
+class TestLimitsBehindAProxy:
+    """What the trusted proxy appended is counted, whatever the caller had written before it."""
+
+    @pytest.fixture(name="environ")
+    def _environ(self):
+        return {"TRUSTED_PROXIES": "1"}
+
+    def test_callers_are_told_apart(self, client, sixth_is_too_many):
+        assert _guesses_refused(client, 7, lambda number: f"203.0.113.{number}") == 0
+
+    def test_a_caller_cannot_take_another_address(self, client, sixth_is_too_many):
+        assert _guesses_refused(client, 7, lambda number: f"198.51.100.{number}, 203.0.113.9") == 2
