@@ -63,7 +63,7 @@ class Webhooks:
     ) -> TestResponse:
         """Deliver *content*, signed now with the test secret, unless told otherwise."""
         payload = content if isinstance(content, str) else json.dumps(content, indent=2)
-        return self.send_raw(payload, sign(payload, secret or self.secret, at))
+        return self.send_raw(payload, sign(payload, self.secret if secret is None else secret, at))
 
     def send_raw(self, payload: str | bytes, signature: str | None) -> TestResponse:
         """Deliver *payload* under that header, or without one."""

@@ -154,12 +154,14 @@ def _is_about_us(event: StripeEvent) -> bool:
 
 
 def _handle(event: StripeEvent, sighting: Sighting) -> bool:
-    """Do what follows, and remember the event; unless it must come again: False then."""
+    """
+    Do what follows, and remember the event; unless it must come again: False then.
+
+    Raises IntegrityError, with nothing done, if the event has been handled meanwhile.
+    """
     hear = _hear_update if event.type == UPDATED else _hear_deauthorization
     with transaction() as session:
         lock_accounts(session, event.livemode, event.account_id)
-        if session.get(StripeWebhookEvent, event.id) is not None:
-            return True
         if not hear(session, event, sighting):
             return False
         session.add(

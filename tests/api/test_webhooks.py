@@ -291,7 +291,7 @@ class TestUpdated:
 class TestOnce:
     """An id counts once."""
 
-    def test_a_duplicate_is_taken_and_does_nothing(self, hooks, cut, make):
+    def test_a_duplicate_is_taken_and_does_nothing(self, hooks, cut, make, stripe):
         told = hooks.deauthorized(cut.stripe_user_id)
         hooks.send(told)
         again = make.link(
@@ -300,6 +300,7 @@ class TestOnce:
 
         assert hooks.send(told).status_code == 200
         assert links_left() == [again.id]
+        assert len(stripe.asked(ACCOUNTS + cut.stripe_user_id)) == 1
 
     def test_at_the_same_moment_too(self, hooks, cut, stripe):
         told = hooks.deauthorized(cut.stripe_user_id)
