@@ -9,6 +9,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from app.services import reconciling
+from app.services.platform_checks import check_platform
 
 
 @click.group("stripe")
@@ -42,6 +43,20 @@ def reconcile(due: bool) -> None:
     for problem in report.problems:
         click.echo(f"Needs a person: {problem}")
     sys.exit(1 if report.problems else 0)
+
+
+@stripe.command("check")
+@with_appcontext
+def check() -> None:
+    """
+    Say whether the platform's keys are right, per mode. Exit status 1 if not.
+
+    Asks Stripe without disconnecting anybody.
+    """
+    found = check_platform(current_app.extensions["stripe"])
+    for each in found.checks:
+        click.echo(f"{each.mode:4}  {each.check:15}  {each.result:7}  {each.sentence}")
+    sys.exit(0 if found.ok else 1)
 
 
 @stripe.command("emulate")

@@ -1,0 +1,42 @@
+"""`stripe-check`: are the platform's keys right?"""
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import current_app, request
+from marshmallow_jsonapi import fields
+
+from app.api.fields import Flag, Moment, Text
+from app.api.jsonapi import Schema, Strict, dasherize
+from app.auth import current_caller
+from app.services.platform_checks import check_platform_for
+
+
+class StripeCheckSchema(Schema):
+    """What came of checking: each of `checks` has `mode`, `check`, `result` and `sentence`."""
+
+    class Meta:
+        type_ = "stripe-check"
+        inflect = dasherize
+
+    id = fields.Str(dump_only=True)
+    ok = Flag(dump_only=True)
+    stripe_mode = Text(dump_only=True)
+    checked_at = Moment(dump_only=True)
+    checks = fields.Function(lambda found: [asdict(each) for each in found.checks])
+
+
+class StripeCheckList(Strict):
+    """
+    `POST`, with a document of the type or without any body, to have the keys checked now.
+
+    Answered by 201 like every resource that is made, but without `Location`: nothing is kept.
+    """
+
+    schema = StripeCheckSchema
+
+    def post(self) -> tuple[dict[str, Any], int]:
+        if request.get_data():
+            self.schema().load(request.get_json())
+        found = check_platform_for(current_caller(), current_app.extensions["stripe"])
+        return self.dump(found), 201
