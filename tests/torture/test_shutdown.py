@@ -12,7 +12,7 @@ IN_FLIGHT = 20
 
 @pytest.fixture(name="world")
 def _world():
-    with World(instances=1, processes=2) as world:
+    with World(instances=1, processes=2, stripe_timeout=30) as world:
         yield world
 
 
