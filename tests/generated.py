@@ -190,7 +190,7 @@ class World:
         )
         self.statuses[response.status_code] = self.statuses.get(response.status_code, 0) + 1
         self._check(path, response)
-        if response.status_code == 401:
+        if response.status_code == 401 and self.token and "Authorization" not in headers:
             self._renew()  # it may have signed out
 
     def _check(self, path: str, response: TestResponse) -> None:
