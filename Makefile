@@ -28,7 +28,7 @@ run: $(RUNTIME) ## Start the service with a demo and the local Stripe (Ctrl-C en
 
 test: $(DEV) ## Run the tests (ARGS="-k linking" for some of them)
 	@scripts/install-postgresql.sh
-	@$(PY) -m pytest $(PYTEST_FLAGS) $(ARGS)
+	@$(PY) -m pytest $(PYTEST_FLAGS) --numprocesses 2 --dist worksteal $(ARGS)
 
 torture: $(DEV) ## Run the tests that kill, starve and overload (minutes)
 	@scripts/install-postgresql.sh
