@@ -136,13 +136,15 @@ def _pay(settlement: Settlement, stripe: StripeConnect) -> None:
 
 
 def _persist(work: Callable[[], T]) -> T:
-    """Return what *work* returns, trying again for PATIENCE seconds while the database is away."""
-    give_up = time.monotonic() + PATIENCE
+    """Return what *work* returns; once the database is away, try again for PATIENCE seconds."""
+    give_up: float | None = None
     while True:
         try:
             return work()
         except DATABASE_AWAY:
-            if time.monotonic() > give_up:
+            now = time.monotonic()
+            give_up = give_up or now + PATIENCE  # waiting for a lock or a connection comes before
+            if now > give_up:
                 raise
             time.sleep(PAUSE)
 
