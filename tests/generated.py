@@ -249,7 +249,7 @@ class World:
             if is_private and self.role != ADMIN:
                 self.hidden |= {link.stripe_user_id, link.display_name}
         if self.role != ADMIN:
-            self.hidden |= {stranger.email, hidden.name, hidden.identifier}
+            self.hidden |= {stranger.email, hidden.name}  # not 8 hex: a request id may hold them
             self.hidden |= {links["hidden"].stripe_publishable_key}
         self.secrets |= {
             value for name, value in self.stripe.settings.items() if "secret" in name
