@@ -249,6 +249,15 @@ def role_rank(event_id: Any, user_id: Any) -> ColumnElement[int | None]:
     )
 
 
+def has_role(event_id: Any, user_id: Any) -> ColumnElement[bool]:
+    """
+    Return the condition that *user_id* has a role at *event_id*.
+
+    For many events it is far cheaper than a rank that is not null: the roles are looked up once.
+    """
+    return event_id.in_(select(UsersEventsRole.event_id).where(UsersEventsRole.user_id == user_id))
+
+
 def require(role: Role, least: Role, doing: str) -> None:
     """Raise Forbidden, saying what it takes for *doing*, if *role* is less than *least*."""
     if role < least:

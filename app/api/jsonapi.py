@@ -6,7 +6,7 @@ does the work. What the library itself does with a query string or a body is nev
 unchecked.
 """
 
-import threading
+from functools import cache
 from typing import Any, ClassVar
 from urllib.parse import urljoin
 
@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from werkzeug.datastructures import ImmutableMultiDict
 
 from app.api.documents import checked_document
+from app.api.dumping import Dumper
 from app.api.query import Query
 from app.auth import Role
 from app.errors import Forbidden, IdMismatch
@@ -52,10 +53,13 @@ class Schema(LibrarySchema):
         return super().load(checked_document(data, self), **kwargs)
 
     def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
-        least = self.PRIVATE.get(attr)
-        if least is not None and obj.role < least:
+        if attr in self.PRIVATE and attr in self.hidden(obj):
             return default
         return super().get_attribute(obj, attr, default)
+
+    def hidden(self, obj: Any) -> frozenset[str]:
+        """Return which attributes are hidden from whoever sees *obj*."""
+        return _hidden(type(self), obj.role) if self.PRIVATE else frozenset()
 
     def format_error(
         self, field_name: str, message: Any, index: int | None = None
@@ -114,9 +118,9 @@ class Strict(Resource):
         """
         if g.query.include or g.query.fields:
             schema = compute_schema(self.schema, {"many": many}, g.query, g.query.include)
+            document = schema.dump(found, many=many)
         else:
-            schema = _plain_schema(self.schema)
-        document = schema.dump(found, many=many)
+            document = _dumper(self.schema).document(found, many=many)
         document["jsonapi"] = VERSION
         return document
 
@@ -190,14 +194,12 @@ def check_id(data: dict[str, Any], expected: int) -> None:
         raise IdMismatch("The id is not that of the address.", pointer="/data/id")
 
 
-_schemas = threading.local()
+@cache
+def _hidden(schema: type[Schema], role: Role) -> frozenset[str]:
+    return frozenset(name for name, least in schema.PRIVATE.items() if role < least)
 
 
-def _plain_schema(schema: type[Schema]) -> Schema:
-    """Return this thread's instance of *schema*: building one costs as much as a statement."""
-    kept = _schemas.__dict__
-    if schema not in kept:
-        kept[schema] = schema()
-    instance = kept[schema]
-    instance.included_data, instance.document_meta = {}, {}
-    return instance
+@cache
+def _dumper(schema: type[Schema]) -> Dumper:
+    """Return what dumps *schema*: an instance costs as much as a statement, so there is one."""
+    return Dumper(schema())

@@ -92,7 +92,8 @@ class StripeAuthorizationSchema(Schema):
     """
 
     PRIVATE = dict.fromkeys(
-        ("livemode", "scope", "linked_at", "account_status", "display_name"), COORGANIZER
+        ("stripe_user_id", "livemode", "scope", "linked_at", "account_status", "display_name"),
+        COORGANIZER,
     )
 
     class Meta:
@@ -131,10 +132,9 @@ class StripeAuthorizationSchema(Schema):
         related_url_kwargs={"id": "<id>"},
     )
 
-    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
-        if attr == "stripe_user_id" and obj.has_own_key and obj.role < COORGANIZER:
-            return default
-        return super().get_attribute(obj, attr, default)
+    def hidden(self, obj: Any) -> frozenset[str]:
+        hidden = super().hidden(obj)
+        return hidden if obj.has_own_key else hidden - {"stripe_user_id"}
 
 
 class StripeLinkAttemptSchema(Schema):

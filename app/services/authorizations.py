@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, func, select
 
-from app.auth import COORGANIZER, Caller, Role, role_rank
+from app.auth import COORGANIZER, Caller, Role, has_role, role_rank
 from app.database import read
 from app.errors import NotFound
 from app.extensions import db
@@ -95,7 +95,7 @@ def list_authorizations(caller: Caller, page: Page) -> tuple[int, list[SeenAutho
     """Return how many links *caller* may see in full, of either mode, and a page of them."""
     conditions = list(page.filters)
     if not caller.is_admin:
-        conditions.append(role_rank(Event.id, caller.id).is_not(None))
+        conditions.append(has_role(Event.id, caller.id))
     count = (
         select(func.count(StripeAuthorization.id))
         .join(Event, Event.id == StripeAuthorization.event_id)

@@ -3,7 +3,7 @@
 from sqlalchemy import ColumnElement, Row, Select, func, or_, select
 from sqlalchemy.orm import joinedload
 
-from app.auth import COORGANIZER, Caller, role_rank
+from app.auth import COORGANIZER, Caller, has_role, role_rank
 from app.errors import NotFound
 from app.extensions import db
 from app.models import Event, Setting, StripeAuthorization, User, UsersEventsRole
@@ -119,7 +119,7 @@ def _is_visible(caller: Caller) -> ColumnElement[bool]:
     there = Event.deleted_at.is_(None)
     if caller.is_admin:
         return there
-    return there & or_(Event.state == "published", role_rank(Event.id, caller.id).is_not(None))
+    return there & or_(Event.state == "published", has_role(Event.id, caller.id))
 
 
 def _with_link(row: Row, caller: Caller) -> Event:
