@@ -157,7 +157,10 @@ headers = st.one_of(
 method = st.one_of(
     st.sampled_from(METHODS), st.sampled_from([*METHODS, "PUT", "HEAD", "OPTIONS", "TRACE"])
 )
-requests = st.tuples(method, st.sampled_from(RULES), reference, query, headers, body)
+# Mostly what there is; else any method at any address.
+there = st.sampled_from(sorted(RIGHTS)).map(lambda route: tuple(route.split(" ")))
+route = st.one_of(there, there, there, st.tuples(method, st.sampled_from(RULES)))
+requests = st.builds(lambda route, *rest: (*route, *rest), route, reference, query, headers, body)
 
 
 class World:
