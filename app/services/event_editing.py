@@ -77,18 +77,20 @@ def delete_event(reference: str, caller: Caller, stripe: StripeConnect) -> None:
     """
     Delete the event softly and unlink it, in both modes.
 
-    Raises NotFound, Forbidden, LinkInProgress, and Conflict if it was linked at this very moment.
+    Raises NotFound, Forbidden, LinkInProgress, and Conflict if its links change at this moment.
     """
-    seen = _links(find_event(reference, caller))
+    seen = _identities(_links(find_event(reference, caller)))
     with transaction() as session:
-        for link in seen:
-            deauthorizing.lock_accounts(session, link.livemode, link.stripe_user_id)
+        for _, livemode, account_id in seen:
+            deauthorizing.lock_accounts(session, livemode, account_id)
         event, _ = lock_event(reference, caller)
         require(event.role, OWNER, "delete the event")
         unlinking.refuse_while_linking(session, event)
         links = _links(event)
-        if {link.id for link in links} != {link.id for link in seen}:
-            raise Conflict("An account was connected at this moment. Please try again.")
+        if _identities(links) != seen:
+            raise Conflict(
+                "An account was connected or disconnected at this moment. Please try again."
+            )
         owed = [unlinking.erase(session, link, caller) for link in links]
         event.deleted_at = database_now()
         audit.record("event.delete", event.identifier, user_id=caller.id, event_id=event.id)
@@ -106,6 +108,11 @@ def _links(event: Event) -> list[StripeAuthorization]:
             .execution_options(populate_existing=True)
         )
     )
+
+
+def _identities(links: list[StripeAuthorization]) -> list[tuple[int, bool, str]]:
+    """Return what makes each link the one whose account is locked; the rows may go meanwhile."""
+    return [(link.id, link.livemode, link.stripe_user_id) for link in links]
 
 
 def _check_times(starts_at: Any, ends_at: Any) -> None:

@@ -10,7 +10,7 @@ from app.database import database_now, transaction
 from app.errors import StripeUnreachable
 from app.extensions import db
 from app.models import AuditEntry, Setting, StripeAuthorization, StripeDeauthorization
-from app.services import deauthorizing
+from app.services import deauthorizing, event_editing
 from tests.callers import assert_error, document
 
 PATH = "/v1/stripe-authorizations"
@@ -193,6 +193,26 @@ def test_deleting_an_event_unlinks_it_in_both_modes(organizer, event, linked, ma
     db.session.rollback()
     assert db.session.scalars(select(StripeAuthorization)).all() == []
     assert told(stripe) == [stripe.accounts[0], live.stripe_user_id]
+
+
+@pytest.mark.parametrize("change", ["unlinked", "other account"])
+def test_a_link_that_changes_while_its_event_is_being_deleted_is_a_conflict(
+    organizer, event, linked, stripe, monkeypatch, change
+):
+    def change_first():
+        with transaction() as session:  # past the session's own objects, as another process would
+            if change == "unlinked":
+                session.execute(text("DELETE FROM stripe_authorizations"))
+            else:
+                session.execute(text("UPDATE stripe_authorizations SET stripe_user_id = 'acct_x'"))
+        return transaction()
+
+    monkeypatch.setattr(event_editing, "transaction", change_first)
+    assert_error(organizer.delete(f"/v1/events/{event.id}"), 409, "conflict")
+    monkeypatch.undo()
+
+    assert told(stripe) == []
+    assert organizer.delete(f"/v1/events/{event.id}").status_code == 200
 
 
 def test_switching_stripe_off_keeps_the_link(organizer, event, linked, stripe):
