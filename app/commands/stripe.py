@@ -8,6 +8,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from app.crypto import SecretUnreadable
 from app.services import reconciling
 from app.services.platform_checks import check_platform
 
@@ -31,9 +32,12 @@ def reconcile(due: bool) -> None:
     Closes interrupted attempts, retries pending deauthorizations, looks at connected accounts and
     purges what is outdated. Any number may run at once.
     """
-    report = reconciling.reconcile(
-        current_app.extensions["stripe"], only_due=due, track=_progress_bar
-    )
+    try:
+        report = reconciling.reconcile(
+            current_app.extensions["stripe"], only_due=due, track=_progress_bar
+        )
+    except SecretUnreadable as error:
+        raise click.ClickException(str(error)) from None
     click.echo(f"Attempts closed as interrupted: {report.closed}")
     click.echo(f"Deauthorizations: {report.paid} done, {report.pending} pending")
     click.echo(f"Accounts looked at: {report.looked_at}")

@@ -181,6 +181,20 @@ def test_a_key_that_cannot_be_read_is_told(check):
     assert results(found)["secret-key"] == "failed"
 
 
+def test_no_connection_to_the_database_is_held_while_stripe_is_asked(app, check, monkeypatch):
+    client = app.extensions["stripe"]
+    ask, held = client.check_platform, []
+
+    def watch(**keys):
+        held.append(db.engine.pool.checkedout())
+        return ask(**keys)
+
+    monkeypatch.setattr(client, "check_platform", watch)
+    check()
+
+    assert held == [0, 0]
+
+
 def test_a_document_of_the_type_is_accepted_and_no_other(admin):
     assert admin.post(PATH, document("stripe-check")).status_code == 201
     assert_error(admin.post(PATH, document("event")), 409, "wrong-type", pointer="/data/type")

@@ -98,6 +98,19 @@ class TestReconcile:
         assert "0 done, 1 pending" in result.stdout
         assert stripe.asked("/oauth/deauthorize") == []
 
+    def test_keys_that_cannot_be_read_are_told_in_one_line(self, run, platform):
+        with transaction() as session:
+            setting = session.get_one(Setting, 1)
+            setting.sealed_stripe_test_secret_key = setting.sealed_stripe_secret_key
+            session.add(
+                StripeDeauthorization(stripe_user_id="acct_1", livemode=False, client_id="ca_1")
+            )
+
+        result = run("reconcile")
+
+        assert result.exit_code == 1
+        assert result.stderr.startswith("Error: ") and result.stderr.count("\n") == 1
+
 
 class TestCheck:
     """`stripe check`."""
