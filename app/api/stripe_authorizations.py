@@ -10,10 +10,11 @@ from app.account_looks import look_soon
 from app.api.jsonapi import Detail, Linkage, Listing
 from app.api.schemas import EventSchema, StripeAuthorizationSchema
 from app.auth import COORGANIZER, ORGANIZER, current_caller, require
-from app.errors import Forbidden, IdMismatch
+from app.errors import Forbidden, IdMismatch, NotFound
 from app.extensions import db
 from app.models import Event, StripeAuthorization
 from app.services.authorizations import (
+    NOT_LINKED,
     SeenAuthorization,
     list_authorizations,
     read_authorization,
@@ -202,12 +203,19 @@ def _show(link: SeenAuthorization) -> SeenAuthorization:
     """Show one link; whoever sees all of it has the account's status renewed for the next time."""
     if link.role >= COORGANIZER:
         look_soon(link)
-    return _with_events([link])[0]
+    shown = _with_events([link])
+    if not shown:
+        raise NotFound(NOT_LINKED)
+    return shown[0]
 
 
 def _with_events(links: list[SeenAuthorization]) -> list[SeenAuthorization]:
-    """Give *links* their whole events if the query includes them."""
+    """
+    Give *links* their whole events if the query includes them.
+
+    An event that went since its link was read takes the link along.
+    """
     if "event" not in g.query.include:
         return links
     events = read_events([link.event_id for link in links], current_caller())
-    return [replace(link, event=events[link.event_id]) for link in links]
+    return [replace(link, event=events[link.event_id]) for link in links if link.event_id in events]

@@ -1,7 +1,10 @@
 """Reading links: who sees which, how much of it, and in which shape."""
 
 import pytest
+from sqlalchemy import text
 
+from app.database import transaction
+from app.services.events import read_events
 from tests.callers import assert_error, document
 
 PUBLIC = {"stripe-publishable-key"}
@@ -240,3 +243,21 @@ def test_links_of_one_request_never_name_another_requests_event(client, make, ev
     for each in (event, other, event):
         document = client.get(f"/v1/events/{each.id}/stripe-authorization").json
         assert str(each.id) == document["data"]["relationships"]["event"]["data"]["id"]
+
+
+def test_an_event_that_is_deleted_while_its_link_is_read_takes_the_link_along(
+    client, owner, event, paths, monkeypatch
+):
+    def delete_first(*arguments):
+        with transaction() as session:
+            session.execute(text("UPDATE events SET deleted_at = created_at"))
+        return read_events(*arguments)
+
+    reader = client.as_(owner)
+    monkeypatch.setattr("app.api.stripe_authorizations.read_events", delete_first)
+
+    assert reader.get("/v1/stripe-authorizations?include=event").json["data"] == []
+    for path in paths:
+        with transaction() as session:
+            session.execute(text("UPDATE events SET deleted_at = NULL"))
+        assert_error(reader.get(f"{path}?include=event"), 404, "not-found")
