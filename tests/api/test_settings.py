@@ -260,6 +260,9 @@ def test_a_user_learns_nothing_about_a_secret_by_guessing_its_mask(client, make,
 
     assert_error(right, 403, "forbidden")
     assert_error(wrong, 403, "forbidden")
+    for mask in (MASKS["stripe-secret-key"], "sk_live_…zzzz"):
+        faulty = change(user, {"stripe-secret-key": mask, "stripe-mode": "sandbox"})
+        assert_error(faulty, 422, "validation", pointer="/data/attributes/stripe-mode")
 
 
 # Writing
