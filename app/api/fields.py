@@ -66,3 +66,14 @@ class Flag(fields.Bool):
         if not isinstance(value, bool):
             raise ValidationError("This must be true or false.")
         return value
+
+
+class Related(fields.Relationship):
+    """To what a resource is related, in words of ours where it cannot be read."""
+
+    default_error_messages = WORDS
+
+    def extract_value(self, data: dict[str, Any]) -> Any:
+        if data["type"] != self.type_:
+            raise ValidationError(f"The type here is {self.type_}.")
+        return super().extract_value(data)

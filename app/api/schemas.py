@@ -7,7 +7,7 @@ import pycountry
 from marshmallow import ValidationError, validate
 from marshmallow_jsonapi import fields
 
-from app.api.fields import Flag, Moment, Text
+from app.api.fields import Flag, Moment, Related, Text
 from app.api.jsonapi import Schema, dasherize
 from app.auth import ADMIN, COORGANIZER
 
@@ -41,9 +41,9 @@ class UserSchema(Schema):
     created_at = Moment(dump_only=True)
 
 
-def _to_user() -> fields.Relationship:
+def _to_user() -> Related:
     """Linkage to the user whose id the resource has."""
-    return fields.Relationship(
+    return Related(
         type_="user",
         schema=UserSchema,
         allow_none=True,
@@ -53,9 +53,9 @@ def _to_user() -> fields.Relationship:
     )
 
 
-def _to_event() -> fields.Relationship:
+def _to_event() -> Related:
     """Linkage to the event whose id the resource has; whoever creates the resource names it."""
-    return fields.Relationship(
+    return Related(
         type_="event",
         include_resource_linkage=True,
         required=True,
@@ -119,7 +119,7 @@ class StripeAuthorizationSchema(Schema):
         ),
     )
     state = Text(load_only=True)
-    event = fields.Relationship(
+    event = Related(
         type_="event",
         schema="EventSchema",
         id_field="id",
@@ -205,7 +205,7 @@ class EventSchema(Schema):
     owner_name = Text(allow_none=True)
     created_at = Moment(dump_only=True)
     deleted_at = Moment(dump_only=True)
-    stripe_authorization = fields.Relationship(
+    stripe_authorization = Related(
         type_="stripe-authorization",
         schema=StripeAuthorizationSchema,
         include_resource_linkage=True,
@@ -215,9 +215,9 @@ class EventSchema(Schema):
         related_url="/v1/events/{id}/stripe-authorization",
         related_url_kwargs={"id": "<id>"},
     )
-    owner = fields.Relationship(type_="user", schema=UserSchema, dump_only=True)
-    organizers = fields.Relationship(type_="user", schema=UserSchema, many=True, dump_only=True)
-    coorganizers = fields.Relationship(type_="user", schema=UserSchema, many=True, dump_only=True)
+    owner = Related(type_="user", schema=UserSchema, dump_only=True)
+    organizers = Related(type_="user", schema=UserSchema, many=True, dump_only=True)
+    coorganizers = Related(type_="user", schema=UserSchema, many=True, dump_only=True)
 
 
 class AuditEntrySchema(Schema):

@@ -278,3 +278,19 @@ def test_every_attempt_is_in_the_history_newest_first(link, organizer, event):
     assert {"linked", "refused"} == {
         each.outcome for each in db.session.query(StripeLinkAttempt).all()
     }
+
+
+@pytest.mark.parametrize(
+    ("relationships", "sentence"),
+    [
+        (None, "This is required."),
+        ({"event": None}, "This must not be empty."),
+        ({"event": {"type": "user", "id": "1"}}, "The type here is event."),
+    ],
+)
+def test_a_document_without_an_event_is_told_in_words_of_ours(organizer, relationships, sentence):
+    body = document("stripe-authorization", None, relationships, stripe_auth_code="ac_1")
+
+    error = assert_error(organizer.post(PATH, body), 422, "validation", pointer=EVENT)
+
+    assert error["detail"] == sentence
