@@ -110,7 +110,7 @@ def _decide(
     digest = digest_code(wish.code, setting, session)
     now, link, known, current = _facts(session, event, setting, digest)
     if known is not None:
-        return _answer_again(session, event, known, now)
+        return _answer_again(session, event, known, now, wish.replacing)
     if not event.can_pay_by_stripe:
         raise StripeDisabled("Payment by Stripe is switched off for this event.", pointer=EVENT)
     attempts.refuse_if_under_way(session, current, now)
@@ -160,9 +160,13 @@ def _facts(session: Session, event: Event, setting: Setting, digest: str) -> Row
 
 
 def _answer_again(
-    session: Session, event: Event, known: StripeLinkAttempt, now: Any
+    session: Session, event: Event, known: StripeLinkAttempt, now: Any, replacing: int | None
 ) -> StripeAuthorization:
-    """Answer a code that was seen before from memory: Stripe must never see it again."""
+    """
+    Answer a code that was seen before from memory: Stripe must never see it again.
+
+    The code of the event's link in the other mode is none for the link that is to be replaced.
+    """
     if known.event_id != event.id:
         raise _used()
     attempts.refuse_if_under_way(session, known, now)
@@ -176,7 +180,8 @@ def _answer_again(
         )
     if known.outcome == "linked":
         made = session.get(StripeAuthorization, known.authorization_id)
-        if made is not None and made.stripe_auth_code == known.stripe_auth_code:
+        stands = made is not None and made.stripe_auth_code == known.stripe_auth_code
+        if stands and replacing in (None, made.id):
             return made
     raise _used()
 

@@ -139,6 +139,16 @@ def test_a_link_of_the_other_mode_is_left_alone(relink, make, stripe, linked):
     assert [linked[1]] == stripe.codes_seen()
 
 
+def test_the_code_of_the_other_modes_link_is_none_for_this_one(relink, event, make, stripe, linked):
+    live = make.link(event, livemode=True)
+    make.platform(stripe, mode="production")
+
+    response = relink(linked[1], id_=live.id, path=f"/v1/stripe-authorizations/{live.id}")
+
+    assert_error(response, 422, "code-already-used", pointer=CODE)
+    assert relink(linked[1]).status_code == 200
+
+
 @pytest.mark.parametrize("role", [None, "coorganizer"])
 def test_only_organizers_relink(relink, client, make, event, stripe, linked, role):
     user = make.person(event, role) if role else make.user()
