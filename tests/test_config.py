@@ -146,7 +146,11 @@ def test_a_random_secret_is_never_taken_for_a_placeholder():
         config.load_config({**PRODUCTION, "SECRET_KEY": config.secrets.token_hex(16)})
 
 
-@pytest.mark.parametrize("key", ["x", KEY[:-1], KEY + "A", "ä" * 44, LONG])
+@pytest.mark.parametrize(
+    "key",
+    ["x", KEY[:-1], KEY + "A", "ä" * 44, LONG],
+    ids=["short", "cut off", "too long", "umlauts", "random text"],
+)
 def test_a_key_that_is_none_is_told_by_its_position_alone(key):
     said = faults_of(ENCRYPTION_KEYS=f"{KEY},{key}")
 
