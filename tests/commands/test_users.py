@@ -8,8 +8,10 @@ from app.commands.users import users
 from app.extensions import db
 from app.models import AuditEntry, User
 from app.services.passwords import make_hash
+from app.services.users import UserExists, create_user
 from tests.callers import Client
 from tests.processes import run_manage
+from tests.simultaneous import at_once
 
 FROM_STDIN = "--password-stdin"
 
@@ -122,6 +124,20 @@ def test_an_email_has_one_user_even_one_that_was_deleted(run, make, email):
     assert result.exit_code == 1
     assert result.stdout == ""
     assert result.stderr == "Error: There is a user ada@example.com already.\n"
+
+
+def test_of_many_who_create_the_same_user_at_once_one_does_and_the_others_are_told(app):
+    def create(_):
+        with app.app_context():
+            try:
+                return create_user("ada@example.com", "secret").email
+            except UserExists as error:
+                return error
+
+    answers = at_once(6, create)
+
+    assert answers.count("ada@example.com") == 1
+    assert sum(isinstance(each, UserExists) for each in answers) == 5
 
 
 @pytest.mark.parametrize(
