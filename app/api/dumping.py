@@ -32,11 +32,16 @@ class Dumper:
         self._attributes = [
             (key, attribute, _ready(field), field._serialize)
             for key, attribute, field in members
-            if not isinstance(field, BaseRelationship)
+            if field._CHECK_ATTRIBUTE and not isinstance(field, BaseRelationship)
+        ]
+        self._computed = [
+            (key, attribute, field._serialize)
+            for key, attribute, field in members
+            if not field._CHECK_ATTRIBUTE
         ]
         self._visible = cache(self._without)
         self._relationships = [
-            (key, attribute, _relationship(field))
+            (key, _relationship(field, attribute))
             for key, attribute, field in members
             if isinstance(field, BaseRelationship)
         ]
@@ -58,13 +63,15 @@ class Dumper:
                 attributes[key] = value
             elif value is not missing:
                 attributes[key] = serialize(value, name, found)
+        for key, name, serialize in self._computed:
+            attributes[key] = serialize(None, name, found)
         if attributes:
             data["attributes"] = attributes
-        relationships = {
-            key: relationship
-            for key, name, relate in self._relationships
-            if (relationship := relate(found, name))
-        }
+        relationships: Json = {}
+        for key, relate in self._relationships:
+            relationship = relate(found)
+            if relationship:
+                relationships[key] = relationship
         if relationships:
             data["relationships"] = relationships
         if self._self_url:
@@ -82,17 +89,18 @@ def _ready(field: Any) -> type | None:
     return bool if isinstance(field, fields.Boolean) else None
 
 
-def _relationship(field: Any) -> Callable[[Any, str], Json | None]:
+def _relationship(field: Any, name: str) -> Callable[[Any], Json | None]:
     """Return what makes the relationship object; nothing where the object has no such attribute."""
-    urls = {
-        "self": _url(field.self_url, field.self_url_kwargs),
-        "related": _url(field.related_url, field.related_url_kwargs),
-    }
-    known = [(name, url) for name, url in urls.items() if url]
+    related = _url(field.related_url, field.related_url_kwargs)
+    itself = _url(field.self_url, field.self_url_kwargs)
 
-    def relate(found: Any, name: str) -> Json | None:
+    def relate(found: Any) -> Json | None:
         made: Json = {}
-        links = {name: link for name, url in known if (link := url(found))}
+        links = {}
+        if itself and (url := itself(found)):
+            links["self"] = url
+        if related and (url := related(found)):
+            links["related"] = url
         if links:
             made["links"] = links
         if field.include_resource_linkage:
