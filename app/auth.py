@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, bindparam, case, exists, func, or_, select
 from app.database import read
 from app.errors import Forbidden, Internal, Unauthenticated
 from app.models import EndedSession, User, UsersEventsRole
+from app.prepared import Prepared
 
 
 class Role(IntEnum):
@@ -87,16 +88,14 @@ LARGEST_ID = 2**31 - 1
 # What is in a token's `jti`: generation of the user's sessions, session, and chance.
 TOKEN_ID = re.compile(r"([0-9]{1,9})\.([0-9a-f]{32})\.[0-9a-f]{16}", re.ASCII)
 
-SESSION = (
-    select(or_(User.is_admin, User.is_super_admin).label("is_admin"))
-    .where(
+SESSION = Prepared(
+    select(or_(User.is_admin, User.is_super_admin).label("is_admin")).where(
         User.id == bindparam("user_id"),
         User.session_generation == bindparam("generation"),
         ~User.is_blocked,
         User.deleted_at.is_(None),
         ~exists().where(EndedSession.id == bindparam("session_id")),
     )
-    .execution_options(prepared=True)
 )
 
 

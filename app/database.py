@@ -14,8 +14,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import TypeDecorator
 
-from app import prepared
 from app.extensions import db
+from app.prepared import Prepared
 
 POOL_SIZE = 20
 SQLITE_WAITS = 20  # seconds for another writer
@@ -72,33 +72,34 @@ def transaction() -> Iterator[Any]:
         raise
 
 
-def read(statement: Select, parameters: dict[str, Any] | None = None) -> Sequence[Row]:
+def read(
+    statement: Select | Prepared, parameters: dict[str, Any] | None = None
+) -> Sequence[Row | Any]:
     """
     Return the rows of a lone SELECT, run outside any transaction of the session.
 
     Meant for what is read on every request: no BEGIN and no ROLLBACK go over the wire. A connection
-    that died, since the database was restarted, is replaced once; a statement that cannot be run as
-    it was prepared is run as it is.
+    that died, since the database was restarted, is replaced once.
     """
+    if isinstance(statement, Prepared):
+        if db.engine.dialect.name == "postgresql":
+            rows = statement.rows(db.engine, parameters or {})
+            if rows is not None:
+                return rows
+        statement = statement.select
     try:
         return _read_once(statement, parameters)
     except DBAPIError as error:
-        if not (error.connection_invalidated or prepared.is_useless(error)):
+        if not error.connection_invalidated:
             raise
-        return _read_once(statement.execution_options(prepared=False), parameters)
+        return _read_once(statement, parameters)
 
 
 def _read_once(statement: Select, parameters: dict[str, Any] | None) -> Sequence[Row]:
     with db.engine.connect() as connection:
-        driver = connection.connection.driver_connection
-        if connection.dialect.name == "sqlite":
-            return connection.execute(statement, parameters).all()
-        driver.autocommit = True  # by hand: SQLAlchemy's isolation levels cost 40 µs more
-        try:
-            return connection.execute(statement, parameters).all()
-        finally:
-            if not driver.closed:
-                driver.autocommit = False
+        if connection.dialect.name != "sqlite":
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        return connection.execute(statement, parameters).all()
 
 
 def engine_options(url: str) -> dict[str, Any]:
@@ -129,8 +130,7 @@ def engine_options(url: str) -> dict[str, Any]:
 
 
 def watch(engine: Engine) -> None:
-    """Prepare what asks for it on PostgreSQL, and do for SQLite what it does not do by itself."""
-    prepared.watch(engine)
+    """Give every connection of *engine* what SQLite does not do by itself."""
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

@@ -1,70 +1,86 @@
 """
 Statements that PostgreSQL plans once per connection instead of once per request.
 
-A SELECT with the execution option `prepared` is sent as PREPARE first and as EXECUTE from then on:
-to plan the read of a link takes PostgreSQL four times as long as to run it. Only for statements
-built once, whose text never varies: each connection keeps them.
+To plan the read of a link takes PostgreSQL four times as long as to run it. Sent straight through
+the driver it also spares what SQLAlchemy does per execution, which is as much again.
 """
 
-from dataclasses import dataclass
+from collections import namedtuple
+from collections.abc import Sequence
+from contextlib import closing
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Engine, Select
+from sqlalchemy.engine import Dialect
 
-# The name is unknown or taken (a pooler hands out other connections), or a migration has changed
-# the type of a column.
-USELESS = ("26000", "42P05", "0A000")
+_numbers = count()
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How a statement is prepared under *name*, and how it is run then."""
+class Prepared:
+    """
+    A SELECT that is built once and whose text never varies; each connection keeps its plan.
 
-    name: str
-    prepare: str
-    execute: str
+    Its parameters are numbers and short texts, as the driver takes them.
+    """
 
+    def __init__(self, select: Select) -> None:
+        self.select = select
+        self._name = f"app_{next(_numbers)}"
+        self._plan: _Plan | None = None
 
-def watch(engine: Engine) -> None:
-    """Prepare the statements of *engine* that ask for it, where the database is PostgreSQL."""
-    if engine.dialect.name == "postgresql":
-        event.listen(engine, "before_cursor_execute", _prepare, retval=True)
+    def rows(self, engine: Engine, parameters: dict[str, Any]) -> Sequence[Any] | None:
+        """
+        Return the rows, outside any transaction; each has its columns as attributes.
 
-
-def is_useless(error: DBAPIError) -> bool:
-    """Whether a statement failed only because it was prepared; sent as it is, it may not."""
-    return getattr(error.orig, "pgcode", None) in USELESS
-
-
-_plans: dict[str, Plan] = {}
-_numbers = count()  # never given twice, whichever threads ask at the same moment
-
-
-def _prepare(
-    connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
-) -> tuple[str, Any]:
-    """Return what is sent in the place of *statement*; SQLAlchemy calls this for every one."""
-    if context is None or not context.execution_options.get("prepared"):
-        return statement, parameters
-    plan = _plans.get(statement) or _plan(statement, context.compiled)
-    known = connection.connection.info.setdefault("prepared", set())  # ends with the connection
-    if plan.name not in known:
-        cursor.execute(plan.prepare)
-        known.add(plan.name)
-    return plan.execute, parameters
+        None if that failed, for whatever reason: the plan may have been lost to a pooler or a
+        migration, the connection to a restart. It is dropped, and `select` is to be run as it is.
+        """
+        plan = self._plan = self._plan or _Plan(self._name, self.select, engine.dialect)
+        failure = engine.dialect.loaded_dbapi.Error
+        try:
+            with closing(engine.raw_connection()) as connection:
+                try:
+                    return plan.run(connection, parameters)
+                except failure:
+                    connection.invalidate()
+                    raise
+        except failure:
+            return None
 
 
-def _plan(statement: str, compiled: Any) -> Plan:
-    types = {
-        name: bind.type.compile(compiled.dialect) for bind, name in compiled.bind_names.items()
-    }
-    text = statement % {name: f"${number}" for number, name in enumerate(types, start=1)}
-    name = f"app_{next(_numbers)}"
-    plan = Plan(
-        name,
-        prepare=f"PREPARE {name} ({', '.join(types.values())}) AS {text}",
-        execute=f"EXECUTE {name} ({', '.join(f'%({each})s' for each in types)})",
-    )
-    return _plans.setdefault(statement, plan)
+class _Plan:
+    def __init__(self, name: str, select: Select, dialect: Dialect) -> None:
+        compiled: Any = select.compile(dialect=dialect)
+        types = {name: bound.type.compile(dialect) for bound, name in compiled.bind_names.items()}
+        text = str(compiled) % {name: f"${number}" for number, name in enumerate(types, start=1)}
+        values = ", ".join(f"%({each})s" for each in types)
+        self.name = name
+        self.prepare = f"PREPARE {name} ({', '.join(types.values())}) AS {text}"
+        self.execute = f"EXECUTE {name} ({values})"
+        self._constants = {
+            key: value for key, value in compiled.params.items() if value is not None
+        }
+        columns = compiled._result_columns
+        self._row = namedtuple("Row", [column.keyname for column in columns])
+        self._readers = [column.type.result_processor(dialect, None) for column in columns]
+
+    def run(self, connection: Any, parameters: dict[str, Any]) -> list[Any]:
+        """Run it on *connection*, one of the pool's, by itself: no BEGIN goes over the wire."""
+        driver = connection.driver_connection
+        driver.autocommit = True
+        try:
+            with driver.cursor() as cursor:
+                known = connection.info.setdefault("prepared", set())  # ends with the connection
+                if self.name not in known:
+                    cursor.execute(self.prepare)
+                    known.add(self.name)
+                cursor.execute(self.execute, {**self._constants, **parameters})
+                return [self._read(found) for found in cursor.fetchall()]
+        finally:
+            if not driver.closed:
+                driver.autocommit = False
+
+    def _read(self, found: tuple) -> Any:
+        pairs = zip(self._readers, found, strict=True)
+        return self._row._make([reader(value) if reader else value for reader, value in pairs])

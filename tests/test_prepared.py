@@ -1,29 +1,18 @@
 """Statements planned once per connection: the same rows, whatever happens to the connection."""
 
 import pytest
-from sqlalchemy import bindparam, event, select
+from sqlalchemy import bindparam, select
+from sqlalchemy.exc import DBAPIError
 
 from app.database import read
 from app.extensions import db
 from app.models import User
+from app.prepared import Prepared
 
 BY_EMAIL = select(User.id, User.created_at).where(
     User.email == bindparam("email"), User.session_generation == 0, User.email.like("%@%")
 )
-PREPARED = BY_EMAIL.execution_options(prepared=True)
-
-
-@pytest.fixture(name="sent")
-def _sent(app):
-    """What is sent to the database, as far as SQLAlchemy sends it."""
-    sent: list[str] = []
-
-    def note(connection, cursor, statement, parameters, context, many):
-        sent.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    yield sent
-    event.remove(db.engine, "before_cursor_execute", note)
+PREPARED = Prepared(BY_EMAIL)
 
 
 @pytest.fixture(name="on_postgresql")
@@ -40,14 +29,14 @@ def test_a_prepared_statement_finds_the_same_rows(make):
     assert read(PREPARED, {"email": "nobody"}) == []
 
 
-def test_only_the_name_goes_over_the_wire_once_it_is_prepared(make, sent, on_postgresql):
+def test_only_the_name_goes_over_the_wire_once_it_is_prepared(make, app, statements, on_postgresql):
     known = {"email": make.user().email}
     read(PREPARED, known)
-    sent.clear()
+    statements.clear()
 
     read(PREPARED, known)
 
-    assert [statement.startswith("EXECUTE ") for statement in sent] == [on_postgresql]
+    assert [sent.startswith("EXECUTE ") for sent in statements] == [on_postgresql]
 
 
 def test_a_connection_that_forgot_its_statements_is_asked_plainly(make, on_postgresql):
@@ -56,6 +45,17 @@ def test_a_connection_that_forgot_its_statements_is_asked_plainly(make, on_postg
     if on_postgresql:
         with db.engine.connect() as connection:
             connection.exec_driver_sql("DEALLOCATE ALL")
+
+    assert read(PREPARED, {"email": person.email})[0].id == person.id
+
+
+def test_a_connection_that_was_cut_is_replaced(make, on_postgresql):
+    person = make.user()
+    read(PREPARED, {"email": person.email})
+    if on_postgresql:
+        with db.engine.connect() as connection, pytest.raises(DBAPIError):
+            connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+        db.engine.raw_connection().driver_connection.close()
 
     assert read(PREPARED, {"email": person.email})[0].id == person.id
 

@@ -19,6 +19,7 @@ from app.database import database_now, read, transaction
 from app.errors import Forbidden, Invalid, ManyInvalid
 from app.logs import log
 from app.models import Setting
+from app.prepared import Prepared
 from app.redaction import ELLIPSIS, mask_secret
 from app.services import audit
 
@@ -36,10 +37,10 @@ SECRET_KEYS = (
 )
 KEYS = PUBLIC_KEYS + SECRET_KEYS
 # Built once, and alone in an anonymous GET.
-STORED = (
-    select(Setting.stripe_mode, *(getattr(Setting, f"sealed_{name}").label(name) for name in KEYS))
-    .where(Setting.id == 1)
-    .execution_options(prepared=True)
+STORED = Prepared(
+    select(
+        Setting.stripe_mode, *(getattr(Setting, f"sealed_{name}").label(name) for name in KEYS)
+    ).where(Setting.id == 1)
 )
 PLACES = {name: Setting().place(f"sealed_{name}") for name in KEYS}
 

@@ -37,7 +37,7 @@ def reveal_secret(wanted: Sequence[str], caller: Caller) -> SeenSettings:
     attribute, name = wanted[0], ATTRIBUTES[wanted[0]]
     with transaction() as session:
         _take_turn(session, caller)
-        stored = session.execute(STORED).one()
+        stored = session.execute(STORED.select).one()
         sealed = getattr(stored, name)
         if sealed is None:
             return see(stored, caller)
