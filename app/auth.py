@@ -16,10 +16,9 @@ from flask import Flask, current_app, g, request
 from jwt.exceptions import PyJWTError
 from sqlalchemy import ColumnElement, bindparam, case, exists, func, or_, select
 
-from app.database import read
+from app.database import Prepared, read
 from app.errors import Forbidden, Internal, Unauthenticated
 from app.models import EndedSession, User, UsersEventsRole
-from app.prepared import Prepared
 
 
 class Role(IntEnum):

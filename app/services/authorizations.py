@@ -7,11 +7,10 @@ from typing import Any
 from sqlalchemy import Row, bindparam, func, select
 
 from app.auth import COORGANIZER, Caller, Role, has_role, role_rank
-from app.database import read
+from app.database import Prepared, read
 from app.errors import NotFound
 from app.extensions import db
 from app.models import Event, Setting, StripeAuthorization
-from app.prepared import Prepared
 from app.services.pages import Page
 from app.services.platform import CURRENT_MODE, platform_of
 from app.services.references import NUMBER, read_id

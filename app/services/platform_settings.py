@@ -15,11 +15,10 @@ from sqlalchemy import Row, select
 
 from app.auth import Caller, Role
 from app.crypto import Cipher, SecretUnreadable, cipher
-from app.database import database_now, read, transaction
+from app.database import Prepared, database_now, read, transaction
 from app.errors import Forbidden, Invalid, ManyInvalid
 from app.logs import log
 from app.models import Setting
-from app.prepared import Prepared
 from app.redaction import ELLIPSIS, mask_secret
 from app.services import audit
 
