@@ -10,6 +10,7 @@ from flask.cli import with_appcontext
 
 from app.crypto import SecretUnreadable
 from app.services import reconciling
+from app.services.disconnecting import forget_debts
 from app.services.platform_checks import check_platform
 
 
@@ -24,14 +25,22 @@ def stripe() -> None:
     is_flag=True,
     help="Only what is due: failures wait for their back-off, accounts are looked at once a day.",
 )
+@click.option(
+    "--forget",
+    metavar="ACCOUNT",
+    multiple=True,
+    help="First take what is owed for this account for done: a person has seen to it.",
+)
 @with_appcontext
-def reconcile(due: bool) -> None:
+def reconcile(due: bool, forget: tuple[str, ...]) -> None:
     """
     Put right what was left undone. Exit status 1 if something needs a person.
 
     Closes interrupted attempts, retries pending deauthorizations, looks at connected accounts and
     purges what is outdated. Any number may run at once.
     """
+    for account_id in forget:
+        click.echo(f"Forgotten for {account_id}: {forget_debts(account_id)}")
     try:
         report = reconciling.reconcile(
             current_app.extensions["stripe"], only_due=due, track=_progress_bar

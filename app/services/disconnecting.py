@@ -5,9 +5,10 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.database import database_now
+from app.database import database_now, transaction
 from app.models import StripeAuthorization, StripeDeauthorization, StripeLinkAttempt
 from app.services import audit
+from app.services.deauthorizing import lock_accounts
 
 HISTORY = "Connected, and disconnected at Stripe since: noticed on {:%Y-%m-%d at %H:%M} UTC."
 
@@ -64,6 +65,29 @@ def note_cut(session: Session, account_id: str, livemode: bool, client_id: str) 
             done_at=now,
         )
     )
+
+
+def forget_debts(account_id: str) -> int:
+    """
+    Take what is owed for the account, in both modes, for done: a person has seen to it.
+
+    The only way out where Stripe will never take it from us: the keys of a former platform are
+    gone. Returns how much that was; the audit trail has it.
+    """
+    with transaction() as session:
+        for livemode in (False, True):
+            lock_accounts(session, livemode, account_id)
+        now = session.scalar(select(database_now()))
+        owed = session.scalars(
+            select(StripeDeauthorization).where(
+                StripeDeauthorization.stripe_user_id == account_id,
+                StripeDeauthorization.done_at.is_(None),
+            )
+        ).all()
+        for debt in owed:
+            debt.done_at, debt.claimed_until, debt.needs_person = now, None, False
+            audit.record("stripe-deauthorization.forget", account_id, event_id=debt.event_id)
+    return len(owed)
 
 
 def settle_debts(

@@ -161,8 +161,9 @@ def _debts_for_a_person() -> list[str]:
     )
     return [
         f"Account {each.stripe_user_id} ({_mode(each.livemode)} mode) could not be disconnected"
-        f" from {each.client_id}: {each.error_code}. Check the platform's keys with"
-        " 'stripe check', or disconnect it in Stripe's dashboard."
+        f" from {each.client_id}: {each.error_code}. Check the platform's keys with 'stripe check';"
+        " or disconnect it in the dashboard of that platform, and say so with"
+        f" 'stripe reconcile --forget {each.stripe_user_id}'."
         for each in found
     ]
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from app.commands.stripe import stripe as command
 from app.database import database_now, transaction
 from app.extensions import db
-from app.models import Setting, StripeDeauthorization, StripeLinkAttempt
+from app.models import AuditEntry, Setting, StripeDeauthorization, StripeLinkAttempt
 from tests.processes import Program
 
 
@@ -65,6 +65,20 @@ class TestReconcile:
 
         assert result.exit_code == 1
         assert "Needs a person: Account acct_1 (test mode)" in result.stdout
+
+    def test_what_a_person_has_seen_to_can_be_forgotten(self, run, platform, stripe):
+        with transaction() as session:
+            session.add(
+                StripeDeauthorization(stripe_user_id="acct_1", livemode=False, client_id="ca_1")
+            )
+        assert run("reconcile").exit_code == 1
+
+        result = run("reconcile", "--forget", "acct_1")
+
+        assert result.exit_code == 0, result.output
+        assert result.stdout.startswith("Forgotten for acct_1: 1\n")
+        entry = db.session.scalars(select(AuditEntry)).one()
+        assert (entry.action, entry.subject) == ("stripe-deauthorization.forget", "acct_1")
 
     def test_an_interrupted_attempt_is_told_once(self, run, event, platform):
         with transaction() as session:
