@@ -11,7 +11,7 @@ from app.database import Prepared, read
 from app.errors import NotFound
 from app.extensions import db
 from app.models import Event, Setting, StripeAuthorization
-from app.services.pages import Page
+from app.services.pages import Listing, Page
 from app.services.platform import CURRENT_MODE, platform_of
 from app.services.references import NUMBER, read_id
 
@@ -25,7 +25,7 @@ class LinkedEvent:
     id: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SeenAuthorization:
     """A link as somebody with `role` sees it. The schema hides from them what is private."""
 
@@ -77,14 +77,14 @@ OF_CURRENT_MODE = LINKS.where(StripeAuthorization.livemode == CURRENT_MODE)
 BY_EVENT_ID = Prepared(OF_CURRENT_MODE.where(Event.id == bindparam("id")))
 BY_EVENT_IDENTIFIER = Prepared(OF_CURRENT_MODE.where(Event.identifier == bindparam("identifier")))
 IS_OWN = has_role(Event.id, bindparam("caller_id"))
-OWN_LINKS = LINKS.where(IS_OWN)
 COUNT = (
     select(func.count())  # of rows, not of ids: an index alone then tells
     .select_from(StripeAuthorization)
     .join(Event, Event.id == StripeAuthorization.event_id)
     .where(Event.deleted_at.is_(None))
 )
-OWN_COUNT = COUNT.where(IS_OWN)
+ALL = Listing(LINKS, COUNT, StripeAuthorization.id)
+OWN = Listing(LINKS.where(IS_OWN), COUNT.where(IS_OWN), StripeAuthorization.id)
 
 
 def read_authorization(authorization_id: str, caller: Caller) -> SeenAuthorization:
@@ -101,10 +101,8 @@ def read_event_authorization(event_reference: str, caller: Caller) -> SeenAuthor
 
 def list_authorizations(caller: Caller, page: Page) -> tuple[int, list[SeenAuthorization]]:
     """Return how many links *caller* may see in full, of either mode, and a page of them."""
-    links, count = (LINKS, COUNT) if caller.is_admin else (OWN_LINKS, OWN_COUNT)
-    known = {"caller_id": caller.id}
-    rows = read(page.of(links.where(*page.filters), StripeAuthorization.id), known)
-    total = read(count.where(*page.filters), known)[0][0]
+    listing = ALL if caller.is_admin else OWN
+    total, rows = listing.read(page, {"caller_id": caller.id})
     return total, [seen(row, caller.role(row.rank)) for row in rows]
 
 
