@@ -5,20 +5,17 @@ Who is asking, and what they may do.
 route that is not in it is refused.
 """
 
-import re
 from dataclasses import dataclass
 from enum import IntEnum
-from time import time
 from typing import Any
 
-import jwt
-from flask import Flask, current_app, g, request
-from jwt.exceptions import PyJWTError
+from flask import Flask, g, request
 from sqlalchemy import ColumnElement, bindparam, case, exists, func, or_, select
 
 from app.database import Prepared, read
 from app.errors import Forbidden, Internal, Unauthenticated
 from app.models import EndedSession, User, UsersEventsRole
+from app.tokens import read_token
 
 
 class Role(IntEnum):
@@ -79,13 +76,6 @@ RELATIONSHIPS = (
     "/v1/stripe-authorizations/<authorization>/relationships/event",
     "/v1/events/<event>/relationships/stripe-authorization",
 )
-
-
-NOT_VALID = "The token is not valid. Please sign in again."
-CLAIMS = {"iat", "nbf", "jti", "exp", "identity", "fresh", "type", "csrf"}
-LARGEST_ID = 2**31 - 1
-# What is in a token's `jti`: generation of the user's sessions, session, and chance.
-TOKEN_ID = re.compile(r"([0-9]{1,9})\.([0-9a-f]{32})\.[0-9a-f]{16}", re.ASCII)
 
 SESSION = Prepared(
     select(or_(User.is_admin, User.is_super_admin).label("is_admin")).where(
@@ -187,50 +177,24 @@ def caller_of(token: str, *token_types: str) -> Caller:
     Raises Unauthenticated unless it is one of *token_types* that is ours, in time, of a session
     that goes on and of a user who may sign in.
     """
-    claims = _claims(token)
-    user_id, token_id = claims["identity"], TOKEN_ID.fullmatch(str(claims["jti"]))
-    if token_id is None or type(user_id) is not int or not 0 < user_id <= LARGEST_ID:
-        raise Unauthenticated(NOT_VALID)
-    generation, session_id = int(token_id[1]), token_id[2]
-    if claims["type"] not in token_types:
-        raise Unauthenticated("This token is not meant for this. Please sign in again.")
-    found = read(SESSION, {"user_id": user_id, "session_id": session_id, "generation": generation})
+    said = read_token(token, *token_types)
+    found = read(
+        SESSION,
+        {
+            "user_id": said.user_id,
+            "session_id": said.session_id,
+            "generation": said.session_generation,
+        },
+    )
     if not found:
         raise Unauthenticated("The session has ended. Please sign in again.")
     return Caller(
-        id=user_id,
+        id=said.user_id,
         is_admin=found[0].is_admin,
-        session_id=session_id,
-        session_generation=generation,
-        is_fresh=_is_fresh(claims["fresh"]),
+        session_id=said.session_id,
+        session_generation=said.session_generation,
+        is_fresh=said.is_fresh,
     )
-
-
-def _claims(token: str) -> dict[str, Any]:
-    """
-    Return what a token of ours says. Raises Unauthenticated.
-
-    A token without one of the claims is not ours though our key may have signed it; without `exp`,
-    for one, it would be good for ever.
-    """
-    try:
-        # By PyJWT itself: Flask-JWT-Extended reads every token twice, once without its signature.
-        claims = jwt.decode(
-            token,
-            current_app.config["JWT_SECRET_KEY"],
-            algorithms=["HS256"],
-            options={"verify_aud": False},
-        )
-    except PyJWTError:
-        raise Unauthenticated(NOT_VALID) from None
-    if not claims.keys() >= CLAIMS:
-        raise Unauthenticated(NOT_VALID)
-    return claims
-
-
-def _is_fresh(claim: object) -> bool:
-    """Whether a password was given lately: the claim holds the moment until which it counts."""
-    return isinstance(claim, int | float) and not isinstance(claim, bool) and time() < claim
 
 
 def role_rank(event_id: Any, user_id: Any) -> ColumnElement[int | None]:
