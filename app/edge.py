@@ -13,6 +13,7 @@ from uuid import uuid4
 import structlog
 from flask import Flask, Response, current_app, g, request
 from flask import Request as FlaskRequest
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_cors import CORS
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
@@ -34,6 +35,7 @@ EXPOSED = ["ETag", "Location", "Retry-After", "X-Request-ID"]
 def init_app(app: Flask, config: Config) -> None:
     """Put the edge around *app*."""
     app.request_class = Request
+    app.session_interface = ConsoleSessions()
     app.url_map.merge_slashes = False  # it redirects, with a page, to an address made from the path
     app.extensions["allowed_hosts"] = {host.lower().strip("[]") for host in config.allowed_hosts}
     if config.trusted_proxies:
@@ -61,6 +63,13 @@ def init_app(app: Flask, config: Config) -> None:
     app.before_request(_read_body)
     app.before_request(_negotiate)
     app.after_request(_finish)
+
+
+class ConsoleSessions(SecureCookieSessionInterface):
+    """Flask's sessions, for the console's pages: the API has none, and reads no cookie."""
+
+    def open_session(self, app: Flask, request: FlaskRequest) -> SecureCookieSession | None:
+        return None if request.path.startswith("/v1/") else super().open_session(app, request)
 
 
 class Request(FlaskRequest):
