@@ -24,7 +24,13 @@ from tests.stripe_world import StripeWorld
 if TYPE_CHECKING:
     from tests.postgres import PostgresServer
 
-pytest_plugins = ["tests.postgres", "tests.live", "tests.browser", "tests.stories", "tests.statements"]
+pytest_plugins = [
+    "tests.postgres",
+    "tests.live",
+    "tests.browser",
+    "tests.stories",
+    "tests.statements",
+]
 
 SECRETS = {
     "SECRET_KEY": "tests-only-tests-only-tests-only-tests-only",

@@ -180,8 +180,11 @@ def _answer_again(
         )
     if known.outcome == "linked":
         made = session.get(StripeAuthorization, known.authorization_id)
-        stands = made is not None and made.stripe_auth_code == known.stripe_auth_code
-        if stands and replacing in (None, made.id):
+        if (
+            made is not None
+            and made.stripe_auth_code == known.stripe_auth_code
+            and replacing in (None, made.id)
+        ):
             return made
     raise _used()
 

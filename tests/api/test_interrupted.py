@@ -127,7 +127,7 @@ def test_the_history_shows_an_attempt_whose_time_is_over_as_interrupted(
     history = organizer.get(f"/v1/events/{event.id}/stripe-link-attempts?include=user").json
 
     (shown,), (user,) = history["data"], history["included"]
-    assert "interrupted" == shown["attributes"]["outcome"]
+    assert shown["attributes"]["outcome"] == "interrupted"
     assert "@" in user["attributes"]["email"]
     assert shown["attributes"]["finished-at"]
     assert in_flight.finish().status_code == 201  # nobody has closed it: not too late
