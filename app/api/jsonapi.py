@@ -71,9 +71,12 @@ class Schema(LibrarySchema):
         return error
 
     @classmethod
-    def names(cls) -> set[str]:
+    @cache
+    def names(cls) -> frozenset[str]:
         """Return the names that a client may choose among with `fields[type]`."""
-        return {name for name, field in cls._declared_fields.items() if not field.load_only}
+        return frozenset(
+            name for name, field in cls._declared_fields.items() if not field.load_only
+        )
 
 
 class Strict(Resource):

@@ -46,7 +46,7 @@ class Query:
         self,
         args: MultiDict[str, str],
         *,
-        names: Mapping[str, set[str]],
+        names: Mapping[str, frozenset[str]],
         includes: tuple[str, ...] = (),
         filters: Mapping[str, ColumnElement] | None = None,
         sorts: Mapping[str, ColumnElement] | None = None,
