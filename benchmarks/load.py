@@ -1,14 +1,18 @@
-"""Load, from a process of its own: wrk."""
+"""Load, from processes of its own: wrk for what is read, `loader.py` for bursts of links."""
 
+import json
 import re
 import subprocess
+import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from benchmarks.servers import Measured
 from benchmarks.world import PER_ORGANIZER, World
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
+LOADER = [sys.executable, "-m", "benchmarks.loader"]
 
 
 def requests_per_second(
@@ -36,3 +40,19 @@ def requests_per_second(
     if found is None or "Non-2xx" in said or "Socket errors" in said:
         raise RuntimeError(f"wrk says:\n{said}")
     return float(found[1])
+
+
+def start_loader(task: dict[str, Any]) -> subprocess.Popen[str]:
+    """Start `loader.py` on *task*; it ends when that is done, reads when their input closes."""
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(LOADER, stdin=pipe, stdout=pipe, text=True)
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(task) + "\n")
+    process.stdin.flush()
+    return process
+
+
+def result_of(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """End *process*'s input and return what it found."""
+    said, _ = process.communicate(timeout=60)
+    return json.loads(said)

@@ -1,15 +1,19 @@
-"""The service and the floor, each under gunicorn as shipped, and a Stripe to be asked."""
+"""The service and the floor, each under gunicorn as shipped, and a Stripe to ask."""
 
-import json
+import http.client
+import time
 from collections.abc import Mapping
 
 import psutil
 import requests
 
 from tests.live import Service
+from tests.postgres import free_port
 from tests.processes import Program
 
+PROCESSES = 2
 LOGS = {"LOG_FORMAT": "json", "LOG_LEVEL": "info"}
+GUNICORN = ["gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"]
 
 
 class Measured(Service):
@@ -21,12 +25,40 @@ class Measured(Service):
         self.settings = {"DATABASE_URL": database_url, **LOGS, **urls}
 
     def __enter__(self) -> "Measured":
-        self.start(self.settings)
+        self.start(self.settings, PROCESSES)
         return self
 
-    def memory(self) -> list[float]:
-        """Return the resident memory of each worker, in MB."""
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        return "127.0.0.1", self.port
+
+    def seconds_to_first_answer(self, path: str) -> float:
+        """Start, and return how long it took until *path* was answered."""
+        self.stop()
+        self.port = free_port()
+        address = {"HOST": "127.0.0.1", "PORT": str(self.port), "WEB_CONCURRENCY": str(PROCESSES)}
+        started = time.perf_counter()
+        self._spawn(GUNICORN, {"PUBLIC_URL": self.url, **self.settings, **address})
+        while not self._gives(path):
+            if not self.running or time.perf_counter() - started > 60:
+                raise RuntimeError(f"It does not start: {self.stderr[-2000:]}")
+            time.sleep(0.002)
+        return time.perf_counter() - started
+
+    def megabytes(self) -> list[float]:
+        """Return the resident memory of each worker."""
         return [psutil.Process(pid).memory_info().rss / 1e6 for pid in self.workers]
+
+    def _gives(self, path: str) -> bool:
+        connection = http.client.HTTPConnection(*self.address, timeout=10)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
 
 
 class Floor(Measured):
@@ -49,8 +81,3 @@ class TokenEndpoint(Program):
     def delay(self, seconds: float) -> None:
         """Answer that much later from now on."""
         requests.post(f"{self.url}/delay", data=str(seconds), timeout=5).raise_for_status()
-
-
-def pretty(document: object) -> str:
-    """Return *document* as JSON whose members are in order, to compare it by."""
-    return json.dumps(document, sort_keys=True)

@@ -1,5 +1,6 @@
 """What is in the database: organizers, a thousand linked events each, and unlinked ones."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psycopg2
@@ -17,7 +18,7 @@ PER_ORGANIZER = 1000
 SETTINGS = {
     "stripe_client_id": "ca_live_of_the_benchmark",
     "stripe_publishable_key": "pk_live_of_the_benchmark",
-    "stripe_secret_key": "sk_live_of_the_benchmark",
+    "stripe_secret_key": "sk_live_FAKE_of_the_benchmark",
     "stripe_test_client_id": "ca_test_of_the_benchmark",
     "stripe_test_publishable_key": "pk_test_of_the_benchmark",
     "stripe_test_secret_key": "sk_test_of_the_benchmark",
@@ -63,10 +64,10 @@ class World:
         """The least id of an event of the first organizer's; the link has the same."""
         return self.organizers
 
-    def unlinked(self, count: int, after: int = 0) -> list[int]:
-        """Return the ids of *count* events without a link, of the first organizer's."""
+    def unlinked(self) -> Iterator[int]:
+        """Return the ids of the first organizer's events without a link."""
         first = self.links + self.organizers - self.links % self.organizers
-        return [first + (after + number) * self.organizers for number in range(count)]
+        return iter(range(first, self.events + 1, self.organizers))
 
 
 def fill(url: str, *, links: int, unlinked: int = 0) -> World:
