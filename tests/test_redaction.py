@@ -169,7 +169,9 @@ def test_an_object_that_cannot_be_told_does_not_stop_the_line():
 def test_the_processor_works_in_structlog():
     output = structlog.testing.CapturingLogger()
     log = structlog.wrap_logger(
-        output, processors=[redact, structlog.processors.JSONRenderer()], wrapper_class=None
+        output,
+        processors=[redact, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.BoundLogger,
     )
     log.msg("linked", code="ac_CANARY", took_ms=3)
 
