@@ -121,18 +121,27 @@ class LocalStripe(Program):
 class Demo(Program):
     """What `make run` starts, on free ports and with data of its own."""
 
-    url = ""
+    def __init__(self) -> None:
+        super().__init__()
+        self.port, self.stripe_port = free_port(), free_port()
+
+    @property
+    def url(self) -> str:
+        """Where the service answers."""
+        return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> str:
-        """Start on free ports, wait until it has told where it is, return the service's URL."""
-        port = free_port()
-        env = {"PORT": str(port), "DATABASE_URL": f"sqlite:///{self.folder / 'demo.db'}"}
-        env["APP_ENV"] = "development"
+        """Start, wait until it has told where it is, return the service's URL."""
+        env = {
+            "APP_ENV": "development",
+            "DATABASE_URL": f"sqlite:///{self.folder / 'demo.db'}",
+            "PORT": str(self.port),
+        }
         state = str(self.folder / "stripe.json")
-        options = ["--stripe-port", str(free_port()), "--stripe-state", state]
+        options = ["--stripe-port", str(self.stripe_port), "--stripe-state", state]
+        told = self.stdout.count("Ctrl-C ends both")
         self._spawn(["app.devtools.demo", *options], env)
-        self._wait_until(lambda: "Ctrl-C ends both" in self.stdout, "word where it is")
-        self.url = f"http://127.0.0.1:{port}"
+        self._wait_until(lambda: self.stdout.count("Ctrl-C ends both") > told, "word where it is")
         return self.url
 
 
@@ -167,6 +176,15 @@ def local_stripe() -> Iterator[LocalStripe]:
     """A local Stripe of the test's own, started."""
     with LocalStripe() as stripe:
         yield stripe
+
+
+@pytest.fixture
+def demo() -> Iterator[Demo]:
+    """A running demo. Its servers are in groups of their own: it must be asked to end."""
+    with Demo() as running:
+        running.start()
+        yield running
+        running.stop()
 
 
 @pytest.fixture

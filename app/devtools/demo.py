@@ -52,15 +52,19 @@ def main(stripe_port: int, stripe_state: str) -> None:
     config = load_config(environ)
     if config.is_production:
         raise SystemExit("The demo has passwords that everybody knows: not in production.")
+    urls = [f"{stripe}/_control/faults", f"{address(config)}/health/ready"]
+    for url in filter(answers, urls):
+        raise SystemExit(f"Something is served at {url} already. Does the demo run elsewhere?")
     event = seed(config)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell may start us with SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     local_stripe = ["app.devtools.stripe_emulator", "--port", str(stripe_port)]
     servers = [
         start([*local_stripe, "--state", stripe_state], environ, stdout=subprocess.DEVNULL),
         start(SERVICE, environ),
     ]
     try:
-        wait_until_up(servers, [f"{stripe}/_control/faults", f"{address(config)}/health/ready"])
+        wait_until_up(servers, urls)
         tell(config, event)
         while all(server.poll() is None for server in servers):
             time.sleep(0.2)

@@ -37,16 +37,6 @@ def test_every_command_of_the_readme_exists(command):
     assert result.returncode == 0, result.stderr
 
 
-@pytest.fixture(name="demo")
-def _demo():
-    from tests.live import Demo
-
-    with Demo() as demo:
-        demo.start()
-        yield demo
-        demo.stop()
-
-
 def test_make_run_and_the_five_commands_show_the_organizers_publishable_key(demo):
     commands = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)
 
