@@ -5,15 +5,18 @@ from flask.cli import FlaskGroup, NoAppException
 
 from app import create_app
 from app.commands import COMMANDS
+from app.migrating import bind_migrations
 from config import ConfigError
 
 
 def _create_app() -> Flask:
     """Return the service, or tell the faults of its configuration without a traceback."""
     try:
-        return create_app()
+        app = create_app()
     except ConfigError as error:
         raise NoAppException(str(error)) from None
+    bind_migrations(app)
+    return app
 
 
 cli = FlaskGroup(create_app=_create_app, add_version_option=False, load_dotenv=False)

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 from flask import Flask
 
-from app import api, auth, edge, error_handlers, warnings_at_start
+from app import api, auth, edge, error_handlers, turns, warnings_at_start
 from app.background import Background
 from app.clients.stripe_connect import StripeConnect
 from app.crypto import Cipher
 from app.database import engine_options, watch
-from app.extensions import db, jwt, limiter, migrate
+from app.extensions import db, jwt, limiter
 from app.logs import configure_logging
 from config import Config, load_config
 
@@ -36,6 +36,7 @@ def create_app(config: Config | None = None) -> Flask:
     _bind_extensions(app, config)
     error_handlers.init_app(app)
     edge.init_app(app, config)
+    turns.init_app(app)
     auth.init_app(app)
     api.init_app(app)
     return app
@@ -61,7 +62,6 @@ def _bind_extensions(app: Flask, config: Config) -> None:
         },
     )
     db.init_app(app)
-    migrate.init_app(app, db, render_as_batch=False)
     jwt.init_app(app)
     # Known beforehand it hooks into no request: limits are where a view is decorated, and its hooks
     # would make every read slower by 3 %. (And so `deduct_when`, which needs them, counts nothing.)

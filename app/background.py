@@ -1,6 +1,7 @@
 """Small work that nobody waits for: one thread per process, started when it is first needed."""
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 
@@ -10,12 +11,14 @@ from app.clients.transport import start_over_after_fork
 from app.logs import log
 
 MOST_WAITING = 500
+QUIET, LONGEST = 0.2, 2.0  # seconds without new work before any is done, and at most
 
 
 class Background:
     """
     Does what is given to it, one after the other, each in a context of *app* of its own.
 
+    Not at once: work comes in bursts with requests that somebody waits for, and those go first.
     What fails is logged and forgotten, and so is what does not fit any more: this is for work that
     can be lost, since somebody will ask for it again. The thread ends with the process, and a
     forked child starts its own.
@@ -64,7 +67,13 @@ class Background:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting)
+                self._let_burst_pass()
             self.drain()
+
+    def _let_burst_pass(self) -> None:
+        latest = time.monotonic() + LONGEST
+        while self._changed.wait(QUIET) and time.monotonic() < latest:
+            pass
 
     def _do(self, work: Callable[[], object]) -> None:
         with self._app.app_context():

@@ -14,7 +14,7 @@ from app.services.sessions import issue_access_token, new_session_id
 from config import load_config
 from tests.processes import environment
 
-PER_ORGANIZER = 1000
+PER_ORGANIZER = 100
 SETTINGS = {
     "stripe_client_id": "ca_live_of_the_benchmark",
     "stripe_publishable_key": "pk_live_of_the_benchmark",

@@ -16,6 +16,7 @@ from flask_migrate import upgrade
 from app import create_app
 from app.devtools.stripe_emulator import Emulator, Options
 from app.extensions import db
+from app.migrating import bind_migrations
 from config import load_config
 from tests.callers import Client
 from tests.factories import Factory
@@ -50,6 +51,7 @@ def make_app(database_url: str, **environ: str) -> Flask:
 def migrate(database_url: str) -> None:
     """Run all migrations on a database."""
     app = make_app(database_url)
+    bind_migrations(app)
     with app.app_context():
         upgrade()
         db.engine.dispose()

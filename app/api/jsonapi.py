@@ -144,6 +144,18 @@ class Listing(Strict, ResourceList):
         """Return how many there are, and the page."""
         raise NotImplementedError
 
+    def post(self, *args: Any, **kwargs: Any) -> Any:
+        """
+        Create what the document says: the library's own way, but with schemas that are there.
+
+        The library makes five for each document; the data layer and its hooks are the library's.
+        """
+        data = _loader(self.schema).load(request.get_json())
+        document = self.dump(self.create_object(data, kwargs))
+        location = document["data"].get("links", {}).get("self")
+        headers = ({"Location": location},) if location else ()
+        return self.after_post((document, 201, *headers))
+
     def after_post(self, result: Any) -> Any:
         """Make `Location` absolute; the document's own links have no host."""
         if len(result) == 3:
@@ -206,3 +218,9 @@ def _hidden(schema: type[Schema], role: Role) -> frozenset[str]:
 def _dumper(schema: type[Schema]) -> Dumper:
     """Return what dumps *schema*: an instance costs as much as a statement, so there is one."""
     return Dumper(schema())
+
+
+@cache
+def _loader(schema: type[Schema]) -> Schema:
+    """Return what loads whole documents of *schema*; checked ones leave nothing behind in it."""
+    return schema()

@@ -13,6 +13,7 @@ import requests
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.response import BaseHTTPResponse
 
+from app import turns
 from app.clients.deadline import Deadline, Watchdog
 from app.clients.dialing import GuardedAdapter, Line, Resolver, line_in_use
 
@@ -68,6 +69,7 @@ class Transport:
         deadline = Deadline(timeout, CONNECT_TIMEOUT)
         try:
             with (
+                turns.paused(),
                 self._watchdog.watching(deadline),
                 line_in_use(Line(deadline, self._resolver)),
                 self._request(method, url, timeout, form, bearer) as response,

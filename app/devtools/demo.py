@@ -23,6 +23,7 @@ from app.auth import Caller
 from app.database import transaction
 from app.devtools.stripe_emulator import DEFAULT_PORT, Options, create_emulator
 from app.extensions import db
+from app.migrating import bind_migrations
 from app.models import Event, Setting, User
 from app.services.event_editing import create_event
 from app.services.users import create_user
@@ -78,6 +79,7 @@ def main(stripe_port: int, stripe_state: str) -> None:
 def seed(config: Config) -> Event:
     """Make what the demo needs where it is missing; what is there stays as it is."""
     app = create_app(replace(config, log_level="error"))
+    bind_migrations(app)
     with app.app_context():
         upgrade()
         ensure_user(*ADMIN, is_admin=True)

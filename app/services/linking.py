@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 
+from app import turns
 from app.clients.stripe_connect import AccountNotConnected, ConnectedAccount, StripeConnect
 from app.errors import NotSaved, StripeError, StripeUnreadable
 from app.logs import log
@@ -93,7 +94,7 @@ def _settle(grant: Grant, stripe: StripeConnect) -> Settlement:
         if settlement.cut_at is None:
             return settlement
         if settlement.is_cutting and time.monotonic() < give_up:
-            time.sleep(PAUSE)  # whoever is telling Stripe hears back, or their lease ends
+            _wait()  # whoever is telling Stripe hears back, or their lease ends
         elif settlement.is_cutting or not _is_connected(grant, stripe):
             return _persist(partial(refuse_once, claim, account.account_id, _was_cut()))
         else:
@@ -146,7 +147,12 @@ def _persist(work: Callable[[], T]) -> T:
             give_up = give_up or now + PATIENCE  # waiting for a lock or a connection comes before
             if now > give_up:
                 raise
-            time.sleep(PAUSE)
+            _wait()
+
+
+def _wait() -> None:
+    with turns.paused():
+        time.sleep(PAUSE)
 
 
 def _was_cut() -> StripeUnreadable:

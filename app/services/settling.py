@@ -7,7 +7,7 @@ The locks, in this order: the accounts, then the event and the attempt.
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Label, Row, func, or_, select
+from sqlalchemy import ColumnElement, Label, Row, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.auth import ADMIN, ORGANIZER, Role, role_rank
@@ -36,6 +36,49 @@ from app.services import attempts, audit, authorization_requests, deauthorizing
 from app.services.claiming import EVENT, Claim
 
 REFUSED = (StripeRefused, StripeModeMismatch, StripeRejectedPlatform)
+
+
+def _scalar(value: ColumnElement, condition: ColumnElement, label: str) -> Label:
+    return (
+        select(value)
+        .select_from(StripeDeauthorization)
+        .where(condition)
+        .scalar_subquery()
+        .label(label)
+    )
+
+
+OF_ACCOUNT = (StripeDeauthorization.stripe_user_id == bindparam("account_id")) & (
+    StripeDeauthorization.livemode == bindparam("mode")
+)
+IS_OPEN = OF_ACCOUNT & StripeDeauthorization.done_at.is_(None)
+# Built once: putting it together takes longer than running it.
+LOCKED = (
+    select(
+        StripeLinkAttempt,
+        Event,
+        StripeAuthorization,
+        database_now().label("now"),
+        (Setting.stripe_mode == "production").label("livemode"),
+        role_rank(Event.id, bindparam("caller_id")).label("rank"),
+        or_(User.is_admin, User.is_super_admin).label("is_admin"),
+        or_(User.is_blocked, User.deleted_at.is_not(None)).label("is_gone"),
+        _scalar(func.max(deauthorizing.TOLD_UNTIL), OF_ACCOUNT, "cut_at"),
+        _scalar(func.max(StripeDeauthorization.claimed_until), IS_OPEN, "cutting_until"),
+        _scalar(func.count(), IS_OPEN, "owed"),
+    )
+    .join(Event, Event.id == StripeLinkAttempt.event_id)
+    .join(Setting, Setting.id == 1)
+    .join(User, User.id == bindparam("caller_id"))
+    .outerjoin(
+        StripeAuthorization,
+        (StripeAuthorization.event_id == Event.id)
+        & (StripeAuthorization.livemode == bindparam("mode")),
+    )
+    .where(StripeLinkAttempt.id == bindparam("attempt_id"))
+    .with_for_update(key_share=True, of=(Event, StripeLinkAttempt))
+    .execution_options(populate_existing=True)
+)
 
 
 @dataclass(frozen=True)
@@ -89,46 +132,13 @@ def _lock(session: Session, claim: Claim, account_id: str | None) -> Row | None:
     deauthorizing.lock_accounts(
         session, livemode, *filter(None, (account_id, claim.replaced_account))
     )
-    of_account = (StripeDeauthorization.stripe_user_id == account_id) & (
-        StripeDeauthorization.livemode == livemode
-    )
-    is_open = of_account & StripeDeauthorization.done_at.is_(None)
-    statement = (
-        select(
-            StripeLinkAttempt,
-            Event,
-            StripeAuthorization,
-            database_now().label("now"),
-            (Setting.stripe_mode == "production").label("livemode"),
-            role_rank(Event.id, claim.caller.id).label("rank"),
-            or_(User.is_admin, User.is_super_admin).label("is_admin"),
-            or_(User.is_blocked, User.deleted_at.is_not(None)).label("is_gone"),
-            _scalar(func.max(deauthorizing.TOLD_UNTIL), of_account, "cut_at"),
-            _scalar(func.max(StripeDeauthorization.claimed_until), is_open, "cutting_until"),
-            _scalar(func.count(), is_open, "owed"),
-        )
-        .join(Event, Event.id == StripeLinkAttempt.event_id)
-        .join(Setting, Setting.id == 1)
-        .join(User, User.id == claim.caller.id)
-        .outerjoin(
-            StripeAuthorization,
-            (StripeAuthorization.event_id == Event.id) & (StripeAuthorization.livemode == livemode),
-        )
-        .where(StripeLinkAttempt.id == claim.attempt_id)
-        .with_for_update(key_share=True, of=(Event, StripeLinkAttempt))
-        .execution_options(populate_existing=True)
-    )
-    return session.execute(statement).one_or_none()
-
-
-def _scalar(value: ColumnElement, condition: ColumnElement, label: str) -> Label:
-    return (
-        select(value)
-        .select_from(StripeDeauthorization)
-        .where(condition)
-        .scalar_subquery()
-        .label(label)
-    )
+    known = {
+        "attempt_id": claim.attempt_id,
+        "caller_id": claim.caller.id,
+        "account_id": account_id,
+        "mode": livemode,
+    }
+    return session.execute(LOCKED, known).one_or_none()
 
 
 def _judge(found: Row, claim: Claim) -> ServiceError | None:

@@ -11,11 +11,12 @@ ROOT = Path(__file__).parents[2]
 ALLOWED = {
     "api": {"api", "auth", "clients", "database", "error_handlers", "errors", "extensions"},
     "services": {"services", "auth", "clients", "crypto", "database", "errors", "extensions"},
-    "clients": {"clients", "errors", "redaction"},
+    "clients": {"clients", "errors", "redaction", "turns"},
     "models": {"models", "crypto", "database", "extensions"},
 }
 ALLOWED["api"] |= {"models", "services", "logs", "redaction", "sign_in_limits", "account_looks"}
-ALLOWED["services"] |= {"models", "logs", "redaction"}
+ALLOWED["api"] |= {"migrating"}
+ALLOWED["services"] |= {"models", "logs", "redaction", "turns"}
 
 
 def imported_by(path: Path) -> set[str]:

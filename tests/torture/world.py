@@ -77,13 +77,14 @@ def ask(
 
 
 def until(condition: Callable[[], Any], seconds: float = 30, every: float = 0.02) -> Any:
-    """Return what *condition* gives once it is true; fail if it is not in time."""
+    """Return what *condition* gives once it is true; fail if it is not, asked last at the end."""
     pause, give_up = threading.Event(), time.monotonic() + seconds
-    while time.monotonic() < give_up:
-        if found := condition():
-            return found
-        pause.wait(every)
-    raise AssertionError(f"it did not happen within {seconds} s")
+    while not (found := condition()):
+        left = give_up - time.monotonic()
+        if left <= 0:
+            raise AssertionError(f"it did not happen within {seconds} s")
+        pause.wait(min(every, left))
+    return found
 
 
 def let_pass(seconds: float) -> None:
