@@ -7,7 +7,7 @@ The locks, in this order: the accounts, then the event and the attempt.
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Label, Row, bindparam, func, or_, select
+from sqlalchemy import Row, bindparam, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from app.auth import ADMIN, ORGANIZER, Role, role_rank
@@ -38,20 +38,20 @@ from app.services.claiming import EVENT, Claim
 REFUSED = (StripeRefused, StripeModeMismatch, StripeRejectedPlatform)
 
 
-def _scalar(value: ColumnElement, condition: ColumnElement, label: str) -> Label:
-    return (
-        select(value)
-        .select_from(StripeDeauthorization)
-        .where(condition)
-        .scalar_subquery()
-        .label(label)
+IS_OPEN = StripeDeauthorization.done_at.is_(None)
+# What Stripe was, or is to be, told of the account.
+DEBTS = (
+    select(
+        func.max(deauthorizing.TOLD_UNTIL).label("cut_at"),
+        func.max(StripeDeauthorization.claimed_until).filter(IS_OPEN).label("cutting_until"),
+        func.count().filter(IS_OPEN).label("owed"),
     )
-
-
-OF_ACCOUNT = (StripeDeauthorization.stripe_user_id == bindparam("account_id")) & (
-    StripeDeauthorization.livemode == bindparam("mode")
+    .where(
+        StripeDeauthorization.stripe_user_id == bindparam("account_id"),
+        StripeDeauthorization.livemode == bindparam("mode"),
+    )
+    .subquery("debts")
 )
-IS_OPEN = OF_ACCOUNT & StripeDeauthorization.done_at.is_(None)
 # Built once: putting it together takes longer than running it.
 LOCKED = (
     select(
@@ -63,13 +63,12 @@ LOCKED = (
         role_rank(Event.id, bindparam("caller_id")).label("rank"),
         or_(User.is_admin, User.is_super_admin).label("is_admin"),
         or_(User.is_blocked, User.deleted_at.is_not(None)).label("is_gone"),
-        _scalar(func.max(deauthorizing.TOLD_UNTIL), OF_ACCOUNT, "cut_at"),
-        _scalar(func.max(StripeDeauthorization.claimed_until), IS_OPEN, "cutting_until"),
-        _scalar(func.count(), IS_OPEN, "owed"),
+        DEBTS,
     )
     .join(Event, Event.id == StripeLinkAttempt.event_id)
     .join(Setting, Setting.id == 1)
     .join(User, User.id == bindparam("caller_id"))
+    .join(DEBTS, true())
     .outerjoin(
         StripeAuthorization,
         (StripeAuthorization.event_id == Event.id)
