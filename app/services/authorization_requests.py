@@ -54,12 +54,7 @@ def create_request(
 
     Raises Invalid (redirect URI), NotFound, Forbidden, StripeNotConfigured.
     """
-    redirect_uri = allowed_uris[0] if redirect_uri is None else redirect_uri
-    if redirect_uri not in allowed_uris:
-        raise Invalid(
-            "This address is not one that Stripe may send the browser back to.",
-            pointer="/data/attributes/redirect-uri",
-        )
+    redirect_uri = _checked_uri(redirect_uri, allowed_uris)
     state = secrets.token_urlsafe(32)
     with transaction() as session:
         event, setting = lock_event(event_reference, caller, pointer="/data/relationships/event")
@@ -84,6 +79,16 @@ def create_request(
         redirect_uri=redirect_uri,
         expires_at=request.expires_at,
     )
+
+
+def _checked_uri(redirect_uri: str | None, allowed_uris: Sequence[str]) -> str:
+    redirect_uri = allowed_uris[0] if redirect_uri is None else redirect_uri
+    if redirect_uri not in allowed_uris:
+        raise Invalid(
+            "This address is not one that Stripe may send the browser back to.",
+            pointer="/data/attributes/redirect-uri",
+        )
+    return redirect_uri
 
 
 def _authorize_url(
