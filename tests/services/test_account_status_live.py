@@ -1,16 +1,39 @@
-"""The account's status, with the background's own thread in every process of two instances."""
+"""
+How accounts are doing, over real sockets: two instances, the background's own thread in each, and
+webhooks sent by the local Stripe.
+"""
 
-from tests.torture.world import LINKS, World, until
+import pytest
+
+from tests.torture.shown_link import ShownLink
+from tests.torture.world import World, until
 
 
-def test_a_link_made_at_one_instance_is_soon_known_as_active_at_the_other():
+@pytest.fixture(name="world", scope="module")
+def _world():
     with World(instances=2, processes=2) as world:
-        (event,) = world.events(1)
-        answer = world.link(event, world.code())
-        path = f"{LINKS}/{answer.json['data']['id']}"
+        world.hear_of_events()
+        yield world
 
-        def statuses():
-            found = [world.ask("GET", path).json["data"]["attributes"] for _ in world.services]
-            return [each["account-status"] for each in found]
 
-        assert until(lambda: statuses() == ["active", "active"])
+@pytest.fixture(name="link")
+def _link(world):
+    return ShownLink(world)
+
+
+def test_a_new_link_is_soon_known_as_active_at_every_instance(link):
+    assert until(lambda: link.statuses() == ["active", "active"])
+
+
+def test_an_account_restricted_at_stripe_is_soon_shown_as_restricted(link):
+    until(lambda: link.statuses() == ["active", "active"])
+
+    link.press("restrict")
+
+    assert until(lambda: link.statuses() == ["restricted", "restricted"])
+
+
+def test_an_account_disconnected_in_the_dashboard_is_soon_unlinked_at_every_instance(link):
+    link.press("disconnect")
+
+    assert until(lambda: link.statuses() == [404, 404])

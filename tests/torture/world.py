@@ -176,6 +176,11 @@ class World:
         idle = [service for service in self.services if not service.running]
         _all(lambda each: each.start(self.environ, self.processes, port=each.port or None), idle)
 
+    def hear_of_events(self) -> None:
+        """Have Stripe send its events to one of the instances."""
+        url = f"{self.services[0].url}/stripe/webhooks"
+        self.stripe.control("webhooks", {"url": url})
+
     def kill(self) -> None:
         """SIGKILL to every process of every instance, at one moment."""
         _all(Service.kill, self.services)
