@@ -144,4 +144,4 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
 
 def _begin_sqlite(connection: Any) -> None:
     mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
-    connection.connection.driver_connection.execute(f"BEGIN {mode}")
+    connection.exec_driver_sql(f"BEGIN {mode}")

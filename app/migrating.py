@@ -21,11 +21,14 @@ def newest_migration() -> str:
     return max(path.stem for path in (ROOT / "migrations/versions").glob("[0-9]*.py"))
 
 
-def applied_migration(connection: Connection) -> str | None:
-    """Return the last migration that the database has; None if it has none."""
+def is_behind(connection: Connection) -> bool:
+    """
+    Whether the database lacks a migration. One that is ahead does not: in a rolling deployment it
+    is migrated first, and the code that goes serves until the new one is there.
+    """
     if not inspect(connection).has_table("alembic_version"):
-        return None
-    return connection.execute(APPLIED).scalar_one_or_none()
+        return True
+    return max(connection.scalars(APPLIED), default="") < newest_migration()
 
 
 def bind_migrations(app: Flask) -> None:

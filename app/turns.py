@@ -4,6 +4,9 @@ Turns: of the requests that come in bursts, only a few compute at one moment.
 When sales open, or when Stripe delivers what has piled up, hundreds come at once. Let loose they
 would share the processor and the pool's twenty connections among them, and whoever reads would wait
 for all. So each takes a turn, and gives it up while it waits for Stripe.
+
+A turn is a courtesy, not a lock: who has waited for a while goes on without one. While the database
+stalls, whoever has a grant to keep must not stand behind those who only want one.
 """
 
 import threading
@@ -14,13 +17,18 @@ from flask import Flask, request
 
 IN_BURSTS = {"/v1/stripe-authorizations", "/stripe/webhooks"}
 AT_ONCE = 4  # per process; one thread computes at a time, the others mostly wait for the database
+LONGEST = 2.0  # seconds of waiting; a burst of some hundreds has passed by then
 
 _turns = threading.BoundedSemaphore(AT_ONCE)
 _mine = threading.local()
 
 
 def init_app(app: Flask) -> None:
-    """Let requests of *app* take turns. Comes after the edge, which has read the whole body."""
+    """
+    Let requests of *app* take turns.
+
+    Comes after the edge, which has read the whole body, and after `auth`, which refuses strangers.
+    """
     app.before_request(_take_if_in_burst)
     app.teardown_request(give_back)
 
@@ -38,10 +46,9 @@ def paused() -> Iterator[None]:
 
 
 def take() -> None:
-    """Wait for a turn, unless this thread has one."""
+    """Wait for a turn, unless this thread has one; go on without it in the end."""
     if not _is_held():
-        _turns.acquire()
-        _mine.turn = True
+        _mine.turn = _turns.acquire(timeout=LONGEST)
 
 
 def give_back(_error: BaseException | None = None) -> None:

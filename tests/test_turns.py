@@ -54,7 +54,8 @@ def _link(organizer, event, platform, stripe):
     return lambda: organizer.post(LINKS, body).status_code
 
 
-def test_a_link_waits_for_a_turn_and_a_read_does_not(organizer, event, link):
+def test_a_link_waits_for_a_turn_and_a_read_does_not(organizer, event, link, monkeypatch):
+    monkeypatch.setattr(turns, "LONGEST", LONG)
     with ThreadPoolExecutor(1) as pool:
         with in_threads(AT_ONCE, turn):
             linking = pool.submit(link)
@@ -66,7 +67,24 @@ def test_a_link_waits_for_a_turn_and_a_read_does_not(organizer, event, link):
         assert linking.result(LONG) == 201
 
 
-def test_a_turn_that_is_paused_is_somebody_elses(link):
+def test_who_has_waited_long_goes_on_without_a_turn(link, monkeypatch):
+    monkeypatch.setattr(turns, "LONGEST", 0.1)
+    with ThreadPoolExecutor(1) as pool, in_threads(AT_ONCE, turn):
+        linking = pool.submit(link)
+
+        assert linking.result(LONG) == 201
+
+
+def test_a_stranger_is_refused_without_a_turn(client, platform, monkeypatch):
+    monkeypatch.setattr(turns, "LONGEST", LONG)
+    with ThreadPoolExecutor(1) as pool, in_threads(AT_ONCE, turn):
+        refused = pool.submit(lambda: client.post(LINKS, b"{}").status_code)
+
+        assert refused.result(LONG / 2) == 401
+
+
+def test_a_turn_that_is_paused_is_somebody_elses(link, monkeypatch):
+    monkeypatch.setattr(turns, "LONGEST", LONG)
     with ThreadPoolExecutor(1) as pool, in_threads(AT_ONCE, paused_turn):
         linking = pool.submit(link)
 
@@ -74,8 +92,9 @@ def test_a_turn_that_is_paused_is_somebody_elses(link):
 
 
 def test_more_links_than_there_are_turns_wait_for_a_slow_stripe(
-    organizer, make, owner, platform, stripe
+    organizer, make, owner, platform, stripe, monkeypatch
 ):
+    monkeypatch.setattr(turns, "LONGEST", 2 * LONG)
     bodies = [link_document(make.event(owner), stripe.code()) for _ in range(2 * AT_ONCE)]
     stripe.fault("slow", on="token", seconds=60)
 
@@ -97,7 +116,8 @@ def wait_for(condition):
 
 
 @pytest.mark.parametrize("body", [b"{", b"{}", None])
-def test_whoever_is_refused_gives_the_turn_back(organizer, link, body):
+def test_whoever_is_refused_gives_the_turn_back(organizer, link, body, monkeypatch):
+    monkeypatch.setattr(turns, "LONGEST", 2 * LONG)
     with ThreadPoolExecutor(AT_ONCE + 1) as pool:
         ready = threading.Barrier(AT_ONCE + 1)
 

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from app.extensions import db
-from app.migrating import applied_migration, newest_migration
+from app.migrating import is_behind
 
 blueprint = Blueprint("health", __name__, url_prefix="/health")
 
@@ -21,9 +21,9 @@ def ready() -> ResponseReturnValue:
     """Say whether the database is there and has every migration."""
     try:
         with db.engine.connect() as connection:
-            applied = applied_migration(connection)
+            lacks_migrations = is_behind(connection)
     except (DBAPIError, TimeoutError):
         return jsonify(status="unavailable", reason="The database cannot be reached."), 503
-    if applied != newest_migration():
+    if lacks_migrations:
         return jsonify(status="unavailable", reason="The database lacks migrations."), 503
     return jsonify(status="ok")
