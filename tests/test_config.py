@@ -179,6 +179,13 @@ def test_production_speaks_https_or_to_itself(name):
         assert load_config({**PRODUCTION, name: loopback}).is_production
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1.evil.example", "localhost.evil.example"])
+def test_a_name_that_begins_like_loopback_is_none(host):
+    faults = faults_of(STRIPE_CONNECT_URL=f"http://{host}")
+
+    assert f"STRIPE_CONNECT_URL: 'http://{host}' must be https in production." in faults
+
+
 @pytest.mark.parametrize("name", ["STRIPE_REDIRECT_URIS", "CORS_ORIGINS"])
 def test_production_names_no_address_without_https(name):
     assert f"{name}: 'http://a.example' must be https" in faults_of(**{name: "http://a.example"})

@@ -10,10 +10,13 @@ import pytest
 import structlog
 from flask import request
 from limits import RateLimitItemPerMinute
+from sqlalchemy import text
+from werkzeug.exceptions import default_exceptions
 
 from app import auth
 from app.edge import LARGEST_BODY
 from app.errors import RateLimited
+from app.extensions import db
 from app.logs import configure_logging
 from tests.callers import JSON_API, assert_error, document, link_document
 
@@ -525,7 +528,15 @@ def test_links_of_a_collection_repeat_nothing_odd(client, event):
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "localhost@evil", "a b"]
+    "host",
+    [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "evil-localhost",
+        "evil.localhost",
+        "localhost@evil",
+        "a b",
+    ],
 )
 @pytest.mark.parametrize("path", ["/v1/settings", "/health/live", "/no"])
 def test_another_host_is_a_bad_request_in_the_one_shape(client, host, path):
@@ -732,6 +743,23 @@ def test_a_failure_tells_nothing_outside_and_everything_but_secrets_in_the_log(
     assert failure["request_id"] == "trace-me"
     assert "RuntimeError" in failure["exception"]
     assert "CANARY" not in json.dumps(lines)
+
+
+def test_what_the_database_says_is_told_to_nobody(client):
+    with db.engine.begin() as connection:
+        connection.execute(text("DROP TABLE settings"))
+
+    response = client.get("/v1/settings")
+
+    error = assert_error(response, 503, "unavailable")
+    assert not [word for word in ("settings", "SELECT", "sqlite") if word in error["detail"]]
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/no"), ("PUT", "/v1/settings")])
+def test_what_the_library_refuses_is_told_in_words_of_ours(client, method, path):
+    (error,) = client.send(method, path).json["errors"]
+
+    assert error["detail"] not in [each.description for each in default_exceptions.values()]
 
 
 def test_too_many_requests_are_told_when_to_come_back(app, client, monkeypatch):

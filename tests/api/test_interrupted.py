@@ -8,7 +8,14 @@ from sqlalchemy import select
 
 from app.database import database_now, transaction
 from app.extensions import db
-from app.models import Event, Setting, StripeAuthorization, StripeLinkAttempt, UsersEventsRole
+from app.models import (
+    Event,
+    Setting,
+    StripeAuthorization,
+    StripeLinkAttempt,
+    User,
+    UsersEventsRole,
+)
 from tests.api.test_linking_at_once import wait_until
 from tests.callers import assert_error, document, link_document
 
@@ -24,13 +31,11 @@ def _in_flight(organizer, event, platform, stripe):
         code = stripe.code()
         answers: list = []
 
-        def start(self):
+        def start(self, by=organizer):
             self.answers = []
             stripe.fault("slow", on="token", seconds=60, times=1)
             body = link_document(event, self.code)
-            self.thread = threading.Thread(
-                target=lambda: self.answers.append(organizer.post(PATH, body))
-            )
+            self.thread = threading.Thread(target=lambda: self.answers.append(by.post(PATH, body)))
             self.thread.start()
             wait_until(lambda: stripe.asked() != [])
             db.session.rollback()
@@ -74,9 +79,11 @@ def test_the_same_code_is_told_to_wait_too(link, in_flight, stripe):
     assert link(in_flight.code).status_code == 200
 
 
-def test_unlinking_and_deleting_wait_for_an_attempt(in_flight, organizer, event, link):
+def test_unlinking_and_deleting_wait_for_an_attempt(in_flight, organizer, event, make):
+    link = make.link(event, livemode=True)
     in_flight.start()
 
+    assert_error(organizer.delete(f"{PATH}/{link.id}"), 409, "link-in-progress")
     assert_error(organizer.delete(f"/v1/events/{event.id}"), 409, "link-in-progress")
     assert in_flight.finish().status_code == 201
 
@@ -137,6 +144,18 @@ def lose_the_right(event, **_):
     db.session.query(UsersEventsRole).filter_by(event_id=event.id).delete()
 
 
+def become_a_coorganizer(event, **_):
+    db.session.query(UsersEventsRole).filter_by(event_id=event.id).update({"role": "coorganizer"})
+
+
+def block_the_user(owner, **_):
+    db.session.get(User, owner.id).is_blocked = True
+
+
+def delete_the_user(owner, **_):
+    db.session.get(User, owner.id).deleted_at = database_now()
+
+
 def switch_stripe_off(event, **_):
     db.session.get(Event, event.id).can_pay_by_stripe = False
 
@@ -153,17 +172,20 @@ def switch_mode(**_):
     ("change", "status", "code"),
     [
         (lose_the_right, 403, "forbidden"),
+        (become_a_coorganizer, 403, "forbidden"),
+        (block_the_user, 403, "forbidden"),
+        (delete_the_user, 403, "forbidden"),
         (switch_stripe_off, 403, "stripe-disabled"),
         (delete_event, 404, "not-found"),
         (switch_mode, 422, "stripe-mode-mismatch"),
     ],
 )
 def test_what_is_not_allowed_any_more_when_stripe_answers_is_given_back(
-    in_flight, event, stripe, link, change, status, code
+    in_flight, event, owner, stripe, link, change, status, code
 ):
     in_flight.start()
     with transaction():
-        change(event=event)
+        change(event=event, owner=owner)
 
     response = in_flight.finish()
 
@@ -173,6 +195,20 @@ def test_what_is_not_allowed_any_more_when_stripe_answers_is_given_back(
     assert [stripe.accounts[0]] == [
         each["form"]["stripe_user_id"] for each in stripe.asked("/oauth/deauthorize")
     ]
+
+
+def test_an_admin_who_is_none_any_more_when_stripe_answers_keeps_nothing(
+    in_flight, client, make, stripe
+):
+    admin = make.admin()
+    in_flight.start(by=client.as_(admin))
+    with transaction() as session:
+        session.get_one(User, admin.id).is_admin = False
+
+    response = in_flight.finish()
+
+    assert_error(response, 403, "forbidden")
+    assert set() == stripe.connections()
 
 
 def test_switching_stripe_off_while_linking_through_the_api_keeps_nothing(

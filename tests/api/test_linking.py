@@ -1,5 +1,7 @@
 """Linking an event to a Stripe account, through the front door."""
 
+from hashlib import sha256
+
 import pytest
 
 from app.extensions import db
@@ -43,6 +45,15 @@ def test_no_answer_holds_a_token_or_the_code(link, stripe):
     assert code not in answer
     assert kept.stripe_secret_key not in answer
     assert kept.stripe_refresh_token not in answer
+
+
+def test_what_is_kept_of_a_code_cannot_be_computed_from_it_without_our_key(link, stripe):
+    code = stripe.code()
+    link(code)
+
+    kept = [db.session.query(row).one() for row in (StripeLinkAttempt, StripeAuthorization)]
+    computed = {code, sha256(code.encode()).hexdigest()}
+    assert computed.isdisjoint(each.stripe_auth_code for each in kept)
 
 
 def test_the_event_may_be_named_by_its_identifier(link, event):

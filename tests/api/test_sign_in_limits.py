@@ -110,16 +110,18 @@ def test_an_address_is_counted_by_what_one_customer_has(given, counted):
 
 
 def test_after_three_hundred_sign_ins_a_minute_an_address_is_refused_before_its_body_is_judged(
-    client,
+    client, user
 ):
     for _ in range(300):
         assert client.post("/auth/session", "{").status_code == 400
 
     too_many = client.post("/v1/auth/login", "{")
+    too_many_inside = client.as_(user).post("/v1/auth/fresh-login", "{")
     wrong_type = client.post("/v1/auth/login", "{", Content_Type="text/plain")
     no_token = client.post("/v1/auth/fresh-login", "{")
 
     assert_refused_for_a_while(too_many)
+    assert_refused_for_a_while(too_many_inside)
     assert_error(wrong_type, 415, "unsupported-media-type")
     assert_error(no_token, 401, "unauthenticated")
 
