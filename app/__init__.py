@@ -36,8 +36,8 @@ def create_app(config: Config | None = None) -> Flask:
     _bind_extensions(app, config)
     error_handlers.init_app(app)
     edge.init_app(app, config)
-    auth.init_app(app)
     turns.init_app(app)
+    auth.init_app(app)
     api.init_app(app)
     return app
 

@@ -15,20 +15,17 @@ from contextlib import contextmanager
 
 from flask import Flask, request
 
-IN_BURSTS = {"/v1/stripe-authorizations", "/stripe/webhooks"}
-AT_ONCE = 4  # per process; one thread computes at a time, the others mostly wait for the database
-LONGEST = 2.0  # seconds of waiting; a burst of some hundreds has passed by then
+# What comes in bursts, and the header without which it is refused at once, with or without a turn.
+IN_BURSTS = {"/v1/stripe-authorizations": "Authorization", "/stripe/webhooks": "Stripe-Signature"}
+AT_ONCE = 3  # per process; one thread computes at a time, the others mostly wait for the database
+LONGEST = 4.0  # seconds of waiting; a burst of some hundreds has passed by then
 
 _turns = threading.BoundedSemaphore(AT_ONCE)
 _mine = threading.local()
 
 
 def init_app(app: Flask) -> None:
-    """
-    Let requests of *app* take turns.
-
-    Comes after the edge, which has read the whole body, and after `auth`, which refuses strangers.
-    """
+    """Let requests of *app* take turns. Comes after the edge, which has read the whole body."""
     app.before_request(_take_if_in_burst)
     app.teardown_request(give_back)
 
@@ -59,7 +56,8 @@ def give_back(_error: BaseException | None = None) -> None:
 
 
 def _take_if_in_burst() -> None:
-    if request.method == "POST" and request.path in IN_BURSTS:
+    proof = IN_BURSTS.get(request.path) if request.method == "POST" else None
+    if proof is not None and proof in request.headers:
         take()
 
 
