@@ -55,7 +55,7 @@ def measure(
         yield starting.compare_start(small, max(3, rounds // 2))
     if "sizes" in parts:
         large = fill(server.create_database(template="migrated"), links=MANY)
-        yield from reads.compare_sizes(small, large, max(4, rounds - 1))
+        yield from reads.compare_sizes(small, large, max(4, rounds - 2))
 
 
 def _measure_running(

@@ -133,7 +133,7 @@ def authorizations() -> Response:
         "first": f"{base}&page%5Bnumber%5D=1",
         "last": f"{base}&page%5Bnumber%5D={last}",
         "prev": None,
-        "next": f"{base}&page%5Bnumber%5D=2",
+        "next": f"{base}&page%5Bnumber%5D=2" if last > 1 else None,
     }
     return answer(
         {"data": [resource(row) for row in rows], "links": links, "meta": {"count": count}}

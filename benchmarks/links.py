@@ -156,7 +156,7 @@ def _headers(world: World) -> dict[str, str]:
     return {
         "Content-Type": JSON_API,
         "Accept": JSON_API,
-        "Authorization": f"JWT {world.token}",
+        "Authorization": f"JWT {world.linking_token}",
     }
 
 

@@ -1,10 +1,9 @@
-"""What is in the database: organizers, a thousand linked events each, and unlinked ones."""
+"""What is in the database: organizers, a hundred linked events each, and one who has none yet."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psycopg2
-from flask import Flask
 
 from app import create_app
 from app.database import transaction
@@ -28,14 +27,15 @@ ROWS = """
     SET session_replication_role = replica;
     INSERT INTO users (id, email, password_hash, is_verified, created_at)
         SELECT i, 'organizer' || i || '@example.com', 'none', true, now()
-        FROM generate_series(1, %(organizers)s) i;
+        FROM generate_series(1, %(organizers)s + 1) i;
     INSERT INTO events (id, identifier, name, starts_at, ends_at, timezone, state,
             payment_currency, can_pay_by_stripe, created_at)
         SELECT i, 'a' || lpad(to_hex(i), 7, '0'), 'Summit ' || i, now(), now() + interval '8 h',
             'Europe/Berlin', 'published', 'EUR', true, now()
         FROM generate_series(1, %(events)s) i;
     INSERT INTO users_events_roles (event_id, user_id, role)
-        SELECT i, 1 + i %% %(organizers)s, 'owner' FROM generate_series(1, %(events)s) i;
+        SELECT i, CASE WHEN i <= %(links)s THEN 1 + i %% %(organizers)s
+            ELSE %(organizers)s + 1 END, 'owner' FROM generate_series(1, %(events)s) i;
     INSERT INTO stripe_authorizations (id, event_id, livemode, stripe_user_id, stripe_secret_key,
             stripe_refresh_token, stripe_publishable_key, stripe_auth_code, scope, client_id,
             linked_by_id, linked_at)
@@ -43,7 +43,7 @@ ROWS = """
             'pk_test_' || md5(i::text), repeat(md5(i::text), 2), 'read_write', 'ca_bench',
             1 + i %% %(organizers)s, now()
         FROM generate_series(1, %(links)s) i;
-    SELECT setval(pg_get_serial_sequence('users', 'id'), %(organizers)s);
+    SELECT setval(pg_get_serial_sequence('users', 'id'), %(organizers)s + 1);
     SELECT setval(pg_get_serial_sequence('events', 'id'), %(events)s);
     SELECT setval(pg_get_serial_sequence('stripe_authorizations', 'id'), %(links)s);
 """
@@ -51,10 +51,14 @@ ROWS = """
 
 @dataclass(frozen=True)
 class World:
-    """A filled database, and what the first organizer's requests bring."""
+    """
+    A filled database. *token* is the first organizer's, who reads; *linking_token* that of the one
+    whose events have no link yet.
+    """
 
     url: str
     token: str
+    linking_token: str
     links: int
     events: int
     organizers: int
@@ -65,21 +69,21 @@ class World:
         return self.organizers
 
     def unlinked(self) -> Iterator[int]:
-        """Return the ids of the first organizer's events without a link."""
-        first = self.links + self.organizers - self.links % self.organizers
-        return iter(range(first, self.events + 1, self.organizers))
+        """Return the ids of the events without a link."""
+        return iter(range(self.links + 1, self.events + 1))
 
 
 def fill(url: str, *, links: int, unlinked: int = 0) -> World:
-    """Fill the migrated database at *url*; *unlinked* is how many events the organizer may link."""
+    """Fill the migrated database at *url*; *unlinked* is how many events are to be linked."""
     organizers = max(1, links // PER_ORGANIZER)
-    events = links + unlinked * organizers
+    events = links + unlinked
     _insert(url, organizers=organizers, events=events, links=links)
     app = create_app(load_config(environment({"DATABASE_URL": url})))
     with app.app_context():
-        token = _sign_in(app)
+        _register_platform()
+        token, linking_token = _sign_in(1), _sign_in(organizers + 1)
         db.engine.dispose()
-    return World(url, token, links, events, organizers)
+    return World(url, token, linking_token, links, events, organizers)
 
 
 def _insert(url: str, **counts: int) -> None:
@@ -93,10 +97,12 @@ def _insert(url: str, **counts: int) -> None:
     connection.close()
 
 
-def _sign_in(app: Flask) -> str:
-    """Register the platform at Stripe, and return a token of the first organizer."""
+def _register_platform() -> None:
     with transaction() as session:
         setting = session.get_one(Setting, 1)
         for name, value in SETTINGS.items():
             setattr(setting, name, value)
-        return issue_access_token(session.get_one(User, 1), new_session_id())
+
+
+def _sign_in(user_id: int) -> str:
+    return issue_access_token(db.session.get_one(User, user_id), new_session_id())
