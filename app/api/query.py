@@ -31,7 +31,10 @@ OPERATORS: dict[str, Callable[[ColumnElement, Any], ColumnElement]] = {
     "ge": lambda column, value: column >= value,
     "lt": lambda column, value: column < value,
     "le": lambda column, value: column <= value,
+    "like": lambda column, value: column.like(value),
+    "ilike": lambda column, value: column.ilike(value),
 }
+OF_TEXT = {"like", "ilike"}
 
 
 class Query:
@@ -159,10 +162,15 @@ class Query:
         operator, value = item["op"], item["val"]
         if operator in ("in", "in_") and isinstance(value, list) and len(value) <= MOST_VALUES:
             return column.in_([_value(column, each, parameter) for each in value])
-        if not isinstance(operator, str) or operator not in OPERATORS:
-            known = _known((*OPERATORS, "in"))
+        if not isinstance(operator, str) or operator not in _operators(column):
+            known = _known((*_operators(column), "in"))
             raise BadParameter(f"Cannot compare like this. {known}", parameter=parameter)
         return OPERATORS[operator](column, _value(column, value, parameter))
+
+
+def _operators(column: ColumnElement) -> list[str]:
+    is_text = column.type.python_type is str
+    return [name for name in OPERATORS if is_text or name not in OF_TEXT]
 
 
 def _family(name: str) -> str | None:

@@ -1,6 +1,8 @@
 """Events, as the wizard creates, shows, changes and deletes them."""
 
+import json
 import re
+from urllib.parse import urlencode
 
 import pytest
 
@@ -238,6 +240,24 @@ def test_the_list_holds_published_events_and_ones_own(client, organizer, make, e
 
     assert {event.id, other.id} == ids(client)
     assert {event.id, other.id, mine.id} == ids(organizer)
+
+
+@pytest.mark.parametrize(
+    ("operator", "pattern", "found"),
+    [
+        ("ilike", "%summit%", {"Berlin Summit", "summit of 100%"}),
+        ("like", "Berlin%", {"Berlin Summit"}),
+        ("like", "summit", set()),
+    ],
+)
+def test_events_are_searched_by_a_part_of_their_name(client, make, owner, operator, pattern, found):
+    for name in ("Berlin Summit", "summit of 100%", "Fair"):
+        make.event(owner, name=name)
+    wanted = json.dumps([{"name": "name", "op": operator, "val": pattern}])
+
+    response = client.get(f"/v1/events?{urlencode({'filter': wanted})}")
+
+    assert found == {each["attributes"]["name"] for each in response.json["data"]}
 
 
 def test_pages_lead_from_the_first_to_the_last(client, make):
