@@ -4,8 +4,12 @@ How production serves: gthread, because a thread waits for Stripe during every e
 The configuration is read here, before any process is forked: with a fault gunicorn does not start.
 """
 
+import json
 import resource
 import sys
+from uuid import uuid4
+
+from gunicorn import util
 
 from config import ConfigError, load_config
 
@@ -38,3 +42,28 @@ accesslog = None  # the service writes its own line per request
 errorlog = "-"
 loglevel = "warning"
 worker_tmp_dir = "/dev/shm" if sys.platform == "linux" else None
+
+
+def tell_in_json_api(sock, status: int, reason: str, message: str) -> None:
+    """Refuse what is no HTTP request, or has too large a head: our code never sees it."""
+    error = {
+        "id": uuid4().hex,
+        "status": str(status),
+        "code": "internal" if status == 500 else "bad-parameter",
+        "title": reason,
+        "detail": "The request cannot be read, or its address or headers are too long.",
+    }
+    body = json.dumps({"errors": [error], "jsonapi": {"version": "1.0"}})
+    head = [
+        f"HTTP/1.1 {status} {reason}",
+        "Connection: close",
+        "Content-Type: application/vnd.api+json",
+        f"Content-Length: {len(body)}",
+        f"X-Request-ID: {error['id']}",
+        "X-Content-Type-Options: nosniff",
+        "Cache-Control: no-store",
+    ]
+    util.write_nonblock(sock, "\r\n".join([*head, "", body]).encode())
+
+
+util.write_error = tell_in_json_api  # there is no setting for it, and its own answer is a page

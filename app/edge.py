@@ -17,7 +17,7 @@ from flask import Request as FlaskRequest
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_cors import CORS
 from werkzeug.datastructures import MIMEAccept
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.http import parse_accept_header, parse_options_header
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -119,9 +119,20 @@ def _read_body() -> None:
         return
     largest = SMALLER_BODIES.get(request.path, LARGEST_BODY)
     request.max_content_length = largest + 1
-    if (request.content_length or 0) > largest or len(request.get_data()) > largest:
+    if (request.content_length or 0) > largest or len(_body()) > largest:
         _discard_rest()
         raise RequestEntityTooLarge
+
+
+def _body() -> bytes:
+    """Return the body. Raises BadRequest if it breaks off, or comes in pieces that are none."""
+    try:
+        return request.get_data()
+    except HTTPException:
+        raise
+    except Exception as error:  # because every server has an error of its own for it
+        log.info("body not read", kind=type(error).__name__)
+        raise BadRequest("The body cannot be read.") from None
 
 
 def _discard_rest() -> None:

@@ -64,10 +64,15 @@ class Schema(LibrarySchema):
     def format_error(
         self, field_name: str, message: Any, index: int | None = None
     ) -> dict[str, Any]:
-        """Point at the relationship itself, where the library points at its `data`."""
+        """
+        Point at the relationship itself.
+
+        The library points at its `data`, or among the attributes if the name has a dash.
+        """
         error = super().format_error(field_name, message, index)
-        if isinstance(self.declared_fields.get(field_name), BaseRelationship):
-            error["source"]["pointer"] = error["source"]["pointer"].removesuffix("/data")
+        field = self.declared_fields.get(field_name.replace("-", "_"))
+        if isinstance(field, BaseRelationship):
+            error["source"]["pointer"] = f"/data/relationships/{dasherize(field_name)}"
         return error
 
     @classmethod

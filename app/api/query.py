@@ -8,7 +8,7 @@ are not JSON:API's are ignored, because the frontend sends some (`public`, `cach
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,6 +21,7 @@ from app.services.pages import Page
 FAMILIES = ("filter", "sort", "page", "include", "fields")
 MEMBER = re.compile(r"(filter|page|fields)\[([A-Za-z0-9_-]{1,64})\]", re.ASCII)
 NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+WORDS = {"true": True, "false": False, "1": True, "0": False}
 DEFAULT_SIZE, LARGEST_SIZE = 20, 100
 MOST_FILTERS, MOST_VALUES = 10, 100
 
@@ -197,14 +198,13 @@ def _json_filters(text: str) -> list[Any]:
 
 def _value(column: ColumnElement, value: Any, parameter: str) -> Any:
     """Return *value* as *column* wants it."""
-    kind = column.type.python_type
-    text = str(value) if isinstance(value, str | int | bool) else ""
+    wanted, read_text = READERS[column.type.python_type]
     try:
-        return READERS[kind](text)
-    except (KeyError, ValueError):
-        raise BadParameter(
-            f"This is not a value of the kind {kind.__name__}.", parameter=parameter
-        ) from None
+        if not isinstance(value, str | int | bool):
+            raise ValueError
+        return read_text(str(value))
+    except (KeyError, ValueError, OverflowError):
+        raise BadParameter(f"This must be {wanted}.", parameter=parameter) from None
 
 
 def _read_int(text: str) -> int:
@@ -223,12 +223,13 @@ def _read_moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError
-    return moment
+    return moment.astimezone(UTC)
 
 
-READERS: dict[type, Callable[[str], Any]] = {
-    bool: lambda text: {"true": True, "false": False, "1": True, "0": False}[text.lower()],
-    int: _read_int,
-    str: _read_text,
-    datetime: _read_moment,
+# What a column of a kind is compared with: how to say it, and how to read it.
+READERS: dict[type, tuple[str, Callable[[str], Any]]] = {
+    bool: ("true or false", lambda text: WORDS[text.lower()]),
+    int: ("a number", _read_int),
+    str: ("text", _read_text),
+    datetime: ("a moment with its zone, such as 2027-01-31T10:00:00Z", _read_moment),
 }

@@ -21,11 +21,12 @@ def _check_currency(code: str | None) -> None:
 
 
 class UserSchema(Schema):
-    """People. The e-mail address is for those who work together, and for oneself."""
+    """People. Those who work together see the address; oneself and admins see the rest, too."""
 
-    PRIVATE = dict.fromkeys(
-        ("email", "is_admin", "is_super_admin", "is_verified", "created_at"), COORGANIZER
-    )
+    PRIVATE = {
+        "email": COORGANIZER,
+        **dict.fromkeys(("is_admin", "is_super_admin", "is_verified", "created_at"), ADMIN),
+    }
 
     class Meta:
         type_ = "user"
@@ -183,7 +184,7 @@ class EventSchema(Schema):
 
     id = fields.Str()
     identifier = Text(dump_only=True)
-    name = Text(required=True, validate=validate.Length(min=1, error="The event needs a name."))
+    name = Text(required=True, validate=validate.Regexp(r"\s*\S", error="The event needs a name."))
     description = Text(longest=100_000, allow_none=True)
     starts_at = Moment(required=True)
     ends_at = Moment(required=True)

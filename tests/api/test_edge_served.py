@@ -1,5 +1,6 @@
 """The edge under gunicorn: what only a real socket can show."""
 
+import json
 import socket
 from collections.abc import Iterator
 
@@ -31,6 +32,32 @@ def ask(service: Service, *pieces: str | bytes) -> str:
             if b"\r\n\r\n" in answer and answer.rstrip().endswith(b"}"):
                 break
     return answer.decode()
+
+
+def assert_told_in_json_api(answer: str, *statuses: int) -> None:
+    head, _, body = answer.partition("\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.split("\r\n")[1:])
+    (error,) = json.loads(body)["errors"]
+
+    assert int(answer.split(" ")[1]) in statuses
+    assert error["status"] == answer.split(" ")[1]
+    assert error["id"] == headers["X-Request-ID"]
+    assert error["code"] == "bad-parameter"
+    assert headers["Content-Type"] == "application/vnd.api+json"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cache-Control"] == "no-store"
+    assert int(headers["Content-Length"]) == len(body)
+
+
+@pytest.mark.parametrize("pieces", ["zz\r\n", "5\r\nab\r\n0\r\n\r\n", "-1\r\n\r\n"])
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/stripe-authorizations"])
+def test_chunks_that_are_none_are_a_bad_request(service, path, pieces):
+    start = START.replace("/v1/stripe-authorizations", path)
+
+    answer = ask(service, start + "Transfer-Encoding: chunked\r\n\r\n", pieces)
+
+    assert_told_in_json_api(answer, 400)
+    assert "Traceback" not in service.stderr
 
 
 def test_a_chunked_body_that_is_too_large_is_refused_and_the_refusal_arrives(service):
@@ -75,15 +102,13 @@ def test_a_webhook_that_is_too_large_is_refused_chunked_or_not(service):
 def test_headers_without_bounds_or_with_two_meanings_are_refused(service, headers):
     answer = ask(service, f"GET /v1/settings HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n")
 
-    status = int(answer.split(" ")[1])
-    assert status in (400, 413, 431, 501)
-    assert "Traceback" not in answer
+    assert_told_in_json_api(answer, 400, 413, 431, 501)
 
 
 def test_an_address_without_end_is_refused(service):
     answer = ask(service, f"GET /v1/{'a' * 9000} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
 
-    assert int(answer.split(" ")[1]) in (400, 414)
+    assert_told_in_json_api(answer, 400, 414)
 
 
 def test_health_can_be_asked_without_a_host(service):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import datetime
 from urllib.parse import urlencode
 
 import pytest
@@ -64,6 +65,7 @@ def test_an_event_needs_these(client, make, missing):
     ("name", "value"),
     [
         ("name", ""),
+        ("name", " \t "),
         ("name", "a" * 256),
         ("name", "NUL\x00"),
         ("name", "half \ud800"),
@@ -260,6 +262,24 @@ def test_events_are_searched_by_a_part_of_their_name(client, make, owner, operat
     assert found == {each["attributes"]["name"] for each in response.json["data"]}
 
 
+@pytest.mark.parametrize(
+    ("operator", "moment", "count"),
+    [
+        ("ge", "2027-05-01T07:00:00Z", 1),
+        ("gt", "2027-05-01T09:00:00+02:00", 0),
+        ("lt", "2027-05-01T09:00:01+02:00", 1),
+        ("eq", "2027-05-01T07:00:00+00:00", 1),
+    ],
+)
+def test_events_are_found_by_when_they_start(client, make, operator, moment, count):
+    make.event(starts_at=datetime.fromisoformat(VALID["starts_at"]))
+    wanted = json.dumps([{"name": "starts-at", "op": operator, "val": moment}])
+
+    response = client.get(f"/v1/events?{urlencode({'filter': wanted})}")
+
+    assert response.json["meta"]["count"] == count
+
+
 def test_pages_lead_from_the_first_to_the_last(client, make):
     for _ in range(3):
         make.event()
@@ -285,7 +305,8 @@ def test_people_are_included_and_their_addresses_only_for_colleagues(
     for_us = organizer.get(path).json["included"]
     for_strangers = client.get(path).json["included"]
 
-    assert {owner.email, coorganizer.email} == {each["attributes"]["email"] for each in for_us}
+    addresses = [{"email": person.email} for person in (owner, coorganizer)]
+    assert addresses == [each["attributes"] for each in for_us]
     assert all("attributes" not in each for each in for_strangers)
 
 
@@ -343,3 +364,12 @@ def test_linkage_in_an_events_document_says_what_is_so_or_is_refused(
     else:
         pointer = "/data/relationships/stripe-authorization"
         assert_error(response, 403, "forbidden", pointer=pointer)
+
+
+def test_linkage_of_another_type_is_pointed_at(organizer, event):
+    body = document("event", event.id, {"stripe_authorization": {"type": "event", "id": "1"}})
+
+    response = organizer.patch(f"/v1/events/{event.id}", body)
+
+    pointer = "/data/relationships/stripe-authorization"
+    assert_error(response, 422, "validation", pointer=pointer)

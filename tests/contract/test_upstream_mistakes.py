@@ -385,7 +385,6 @@ FISHING = [
     "filter[event.name]=x",
     "filter[linked-by.password-hash]=x",
     'filter=[{"name":"stripe_secret_key","op":"like","val":"sk_test_%25"}]',
-    'filter=[{"name":"stripe-user-id","op":"like","val":"acct_%25"}]',
     'filter=[{"name":"id","op":"eq","field":"stripe_secret_key"}]',
     'filter=[{"name":"event","op":"has","val":{"name":"name","op":"eq","val":"x"}}]',
     'filter=[{"or":[{"name":"id","op":"eq","val":1}]}]',
