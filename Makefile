@@ -36,6 +36,7 @@ torture: $(DEV) ## Run the tests that kill, starve and overload (minutes)
 
 bench: $(DEV) ## Measure the service (ARGS="--help" for the choices)
 	@scripts/install-postgresql.sh
+	@command -v wrk >/dev/null || scripts/apt-install.sh wrk
 	@$(PY) -m benchmarks $(ARGS)
 
 lint: $(DEV) ## Check style, types, security and live keys

@@ -28,7 +28,7 @@ def main() -> None:
     """Measure what was asked for, print it, and write the page after a whole run."""
     options = _options()
     if shutil.which("wrk") is None:
-        sys.exit("wrk is not on this machine: scripts/apt-install.sh wrk, as root.")
+        sys.exit("wrk is not on this machine; `make bench` installs it.")
     started = time.monotonic()
     results: list[Result] = []
     with PostgresServer(fsync=True, settings=DATABASE) as server:
