@@ -42,10 +42,11 @@ def paused() -> Iterator[None]:
             take()
 
 
-def take() -> None:
-    """Wait for a turn, unless this thread has one; go on without it in the end."""
+def take() -> bool:
+    """Wait for a turn, unless this thread has one; return whether it has one in the end."""
     if not _is_held():
         _mine.turn = _turns.acquire(timeout=LONGEST)
+    return _mine.turn
 
 
 def give_back(_error: BaseException | None = None) -> None:

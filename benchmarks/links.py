@@ -11,7 +11,7 @@ import psycopg2
 import requests
 
 from benchmarks.load import result_of, start_loader
-from benchmarks.results import Result
+from benchmarks.results import Result, compared
 from benchmarks.servers import Measured, TokenEndpoint
 from benchmarks.world import World
 
@@ -28,21 +28,15 @@ def compare_link(
     for event in (next(events) for _ in range(PER_ROUND)):
         linked.once(event)
         bare.once()
-    pairs = [
+    milliseconds = [
         (
-            median(linked.once(next(events)) for _ in range(PER_ROUND)),
-            median(bare.once() for _ in range(PER_ROUND)),
+            1000 * median(linked.once(next(events)) for _ in range(PER_ROUND)),
+            1000 * median(bare.once() for _ in range(PER_ROUND)),
         )
         for _ in range(rounds)
     ]
-    ours, theirs = (1000 * median(column) for column in zip(*pairs, strict=True))
-    return Result(
-        "link with a Stripe of 0 ms: p50 over (one bare requests.post + two bare commits)",
-        [ours / theirs for ours, theirs in pairs],
-        2.0,
-        1.5,
-        detail=f"link {ours:.1f}, bare {theirs:.1f} ms",
-    )
+    what = "link with a Stripe of 0 ms: p50 over (one bare requests.post + two bare commits)"
+    return compared(what, milliseconds, 2.0, 1.5, names=("link", "bare"), unit="ms")
 
 
 class Bare:

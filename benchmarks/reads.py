@@ -1,12 +1,11 @@
 """Reads: the service's against the floor's, and with a million links against a thousand."""
 
-from statistics import median
 from typing import Any
 
 import requests
 
 from benchmarks.load import requests_per_second
-from benchmarks.results import Result
+from benchmarks.results import Result, compared
 from benchmarks.servers import Floor, Measured
 from benchmarks.world import World
 
@@ -27,22 +26,11 @@ def compare_reads(service: Measured, floor: Floor, world: World, rounds: int) ->
     results = []
     for what, target in HOT.items():
         pairs = _in_turns((service, world), (floor, world), target, rounds)
-        results.append(
-            Result(
-                what, [ours / theirs for ours, theirs in pairs], 0.6, 0.75,
-                more_is_better=True, detail=_detail(pairs, "service", "floor"),
-            )
-        )  # fmt: skip
+        results.append(compared(what, pairs, 0.6, 0.75, unit="requests/s", more_is_better=True))
     pairs = _in_turns((service, world), (floor, world), PAGE, rounds, connections=1)
     milliseconds = [(1000 / ours, 1000 / theirs) for ours, theirs in pairs]
-    results.append(
-        Result(
-            "list of 100 authorizations: service time over floor time",
-            [ours / theirs for ours, theirs in milliseconds], 2.5, 1.8,
-            detail=_detail(milliseconds, "service", "floor", "ms"),
-        )
-    )  # fmt: skip
-    return results
+    what = "list of 100 authorizations: service time over floor time"
+    return [*results, compared(what, milliseconds, 2.5, 1.8, unit="ms")]
 
 
 def compare_sizes(small: World, large: World, rounds: int) -> list[Result]:
@@ -61,12 +49,16 @@ def compare_sizes(small: World, large: World, rounds: int) -> list[Result]:
         ):
             pairs = _in_turns((at_large, large), (at_small, small), target, rounds, 1, 2)
             results.append(
-                Result(
+                compared(
                     f"{name}: reads/s with {large.links} links over those with {small.links}",
-                    [many / few for many, few in pairs], 0.9, 0.98,
-                    more_is_better=True, detail=_detail(pairs, "many", "few"),
+                    pairs,
+                    0.9,
+                    0.98,
+                    names=("many", "few"),
+                    unit="requests/s",
+                    more_is_better=True,
                 )
-            )  # fmt: skip
+            )
     return results
 
 
@@ -106,11 +98,3 @@ def _in_turns(
         )
         for _ in range(rounds)
     ]
-
-
-def _detail(
-    pairs: list[tuple[float, float]], ours: str, theirs: str, unit: str = "requests/s"
-) -> str:
-    left, right = (median(column) for column in zip(*pairs, strict=True))
-    digits = 1 if unit == "ms" else 0
-    return f"{ours} {left:.{digits}f}, {theirs} {right:.{digits}f} {unit}"

@@ -52,6 +52,29 @@ class Result:
         return f"{value:.2f} ×" if self.unit == "×" else f"{value:.0f} {self.unit}"
 
 
+def compared(
+    what: str,
+    pairs: Sequence[tuple[float, float]],
+    must: float,
+    aim: float,
+    *,
+    names: tuple[str, str] = ("service", "floor"),
+    unit: str,
+    more_is_better: bool = False,
+) -> Result:
+    """Return the line of a comparison: *pairs* of what was measured in turns, in *unit*."""
+    left, right = (median(column) for column in zip(*pairs, strict=True))
+    digits = {"s": 2, "ms": 1}.get(unit, 0)
+    return Result(
+        what,
+        [one / other for one, other in pairs],
+        must,
+        aim,
+        more_is_better=more_is_better,
+        detail=f"{names[0]} {left:.{digits}f}, {names[1]} {right:.{digits}f} {unit}",
+    )
+
+
 HEADER = ["what", "median", "spread", "must", "aim", "kept", "in figures"]
 
 

@@ -1,8 +1,6 @@
 """Starting, and what a process weighs."""
 
-from statistics import median
-
-from benchmarks.results import Result
+from benchmarks.results import Result, compared
 from benchmarks.servers import Floor, Measured
 from benchmarks.world import World
 
@@ -18,14 +16,7 @@ def compare_start(world: World, rounds: int) -> Result:
         )
         with_service.kill()
         with_floor.kill()
-    ours, theirs = (median(column) for column in zip(*pairs, strict=True))
-    return Result(
-        "import to first answer, over the floor's",
-        [ours / theirs for ours, theirs in pairs],
-        4.0,
-        2.5,
-        detail=f"service {ours:.2f}, floor {theirs:.2f} s",
-    )
+    return compared("import to first answer, over the floor's", pairs, 4.0, 2.5, unit="s")
 
 
 def weigh(service: Measured) -> Result:

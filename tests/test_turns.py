@@ -116,16 +116,18 @@ def wait_for(condition):
 
 
 @pytest.mark.parametrize("body", [b"{", b"{}", None])
-def test_whoever_is_refused_gives_the_turn_back(organizer, link, body, monkeypatch):
-    monkeypatch.setattr(turns, "LONGEST", 2 * LONG)
+def test_whoever_is_refused_gives_the_turn_back(organizer, body, monkeypatch):
+    monkeypatch.setattr(turns, "LONGEST", 1)
+    ready = threading.Barrier(AT_ONCE + 1)
+
+    def be_refused(_number):
+        ready.wait(LONG)
+        return organizer.post(LINKS, body).status_code
+
     with ThreadPoolExecutor(AT_ONCE + 1) as pool:
-        ready = threading.Barrier(AT_ONCE + 1)
-
-        def be_refused(_number):
-            ready.wait(LONG)
-            return organizer.post(LINKS, body).status_code
-
         refused = list(pool.map(be_refused, range(AT_ONCE + 1)))
+        is_free = turns.take()
+        turns.give_back()
 
-        assert all(400 <= status < 500 for status in refused)
-        assert pool.submit(link).result(LONG) == 201
+    assert all(400 <= status < 500 for status in refused)
+    assert is_free

@@ -21,7 +21,7 @@ from app.services.pages import Page
 FAMILIES = ("filter", "sort", "page", "include", "fields")
 MEMBER = re.compile(r"(filter|page|fields)\[([A-Za-z0-9_-]{1,64})\]", re.ASCII)
 NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
-WORDS = {"true": True, "false": False, "1": True, "0": False}
+BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 DEFAULT_SIZE, LARGEST_SIZE = 20, 100
 MOST_FILTERS, MOST_VALUES = 10, 100
 
@@ -228,7 +228,7 @@ def _read_moment(text: str) -> datetime:
 
 # What a column of a kind is compared with: how to say it, and how to read it.
 READERS: dict[type, tuple[str, Callable[[str], Any]]] = {
-    bool: ("true or false", lambda text: WORDS[text.lower()]),
+    bool: ("true or false", lambda text: BOOLEANS[text.lower()]),
     int: ("a number", _read_int),
     str: ("text", _read_text),
     datetime: ("a moment with its zone, such as 2027-01-31T10:00:00Z", _read_moment),

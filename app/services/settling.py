@@ -36,8 +36,6 @@ from app.services import attempts, audit, authorization_requests, deauthorizing
 from app.services.claiming import EVENT, Claim
 
 REFUSED = (StripeRefused, StripeModeMismatch, StripeRejectedPlatform)
-
-
 IS_OPEN = StripeDeauthorization.done_at.is_(None)
 # What Stripe was, or is to be, told of the account.
 DEBTS = (

@@ -129,6 +129,19 @@ def test_the_list_can_be_filtered(organizer, make, event, linked, query, count):
     assert count == response.json["meta"]["count"]
 
 
+def test_a_search_by_account_finds_ones_own_links_alone(client, organizer, make, linked):
+    make.link(make.event())
+    search = '[{"name":"stripe-user-id","op":"like","val":"acct%25"}]'
+    path = f"/v1/stripe-authorizations?filter={search}"
+
+    mine, other = (caller.get(path).json for caller in (organizer, client.as_(make.user())))
+
+    assert [str(linked.id)] == [each["id"] for each in mine["data"]]
+    assert mine["meta"] == {"count": 1}
+    assert other["data"] == []
+    assert client.get(path).status_code == 401
+
+
 @pytest.mark.parametrize(
     ("query", "parameter"),
     [

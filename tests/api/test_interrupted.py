@@ -60,6 +60,15 @@ def expire_attempt():
         attempt.expires_at = session.scalar(select(database_now())) - timedelta(seconds=1)
 
 
+def test_an_attempts_time_is_over_a_little_before_it_is_promised_to_be(app, link):
+    link()
+
+    attempt = db.session.query(StripeLinkAttempt).one()
+    promised = timedelta(seconds=app.extensions["config"].stripe_timeout + 10)
+    early = promised - (attempt.expires_at - attempt.started_at)
+    assert timedelta(0) < early <= timedelta(seconds=1)
+
+
 def test_while_an_attempt_is_under_way_the_next_is_told_when_to_come_back(link, in_flight, stripe):
     in_flight.start()
 
