@@ -30,6 +30,8 @@ FEWEST_CHARACTERS = 6  # different ones: a random secret of 16 hex digits practi
 PLACEHOLDERS = re.compile(
     r"change.?me|default|example|insecure|password|placeholder|secret|^your[-_ ]", re.IGNORECASE
 )
+# The keys in Open Event Server's own installation guide.
+UPSTREAM_EXAMPLES = ("741a6f7389de40a91b930869b5e32baaae6953170b6fc1b9856001598a5ef0b8",)
 HOST = re.compile(r"\.?([\w-]+\.)*[\w-]+|\[?[0-9a-f:.]*:[0-9a-f:.]+\]?", re.ASCII | re.IGNORECASE)
 
 
@@ -56,6 +58,12 @@ class Config:
     allowed_hosts: tuple[str, ...]
     trusted_proxies: int
     redis_url: str = field(repr=False)
+    metrics_token: str = field(repr=False)
+    open_event_database_url: str = field(repr=False)
+    open_event_mirror: bool
+    open_event_jwt_secret_key: str = field(repr=False)
+    database_pool_size: int
+    stripe_proxy: str
     log_level: str
     log_format: str
     host: str
@@ -114,6 +122,14 @@ class Environment(Schema):
     ALLOWED_HOSTS = _List(load_default=())
     TRUSTED_PROXIES = fields.Int(load_default=0, validate=Range(0, 10))
     REDIS_URL = fields.Str(load_default="")
+    METRICS_TOKEN = fields.Str(
+        load_default="", validate=Regexp(r"[!-~]*\Z", error="Only visible ASCII characters.")
+    )
+    OPEN_EVENT_DATABASE_URL = fields.Str(load_default="")
+    OPEN_EVENT_MIRROR = fields.Bool(load_default=False)
+    OPEN_EVENT_JWT_SECRET_KEY = fields.Str(load_default="")
+    DATABASE_POOL_SIZE = fields.Int(load_default=20, validate=Range(1, 1000))
+    STRIPE_PROXY = _Url(load_default="")
     LOG_LEVEL = fields.Str(
         load_default="info", validate=OneOf(["debug", "info", "warning", "error", "critical"])
     )
@@ -139,8 +155,10 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
         environ = {**_dotenv(), **os.environ}
     values, faults = _read(environ)
     faults += [*_judge_urls(values), *_judge_hosts(values), *_judge_keys(values)]
+    faults += [*_judge_proxy(values), *_judge_open_event(values)]
     if values["app_env"] == "production":
         faults += [*_judge_secrets(values), *_judge_debug(environ)]
+        faults += _judge_platform_key(values)
     if faults:
         lines = "\n".join(f"  {fault}" for fault in faults)
         raise ConfigError(f"The configuration cannot be used:\n{lines}\nSee .env.example.")
@@ -179,7 +197,8 @@ def _with_defaults(values: dict[str, Any]) -> dict[str, Any]:
     )
     if not values["log_format"]:
         values["log_format"] = "json" if values["app_env"] == "production" else "console"
-    values["database_url"] = _with_psycopg2(values["database_url"])
+    for name in ("database_url", "open_event_database_url"):
+        values[name] = _with_psycopg2(values[name])
     return values
 
 
@@ -270,6 +289,43 @@ def _judge_secrets(values: dict[str, Any]) -> list[str]:
 
 def _is_placeholder(secret: str) -> bool:
     return len(set(secret)) < FEWEST_CHARACTERS or PLACEHOLDERS.search(secret) is not None
+
+
+def _judge_platform_key(values: dict[str, Any]) -> list[str]:
+    """Open Event Server's key may sign in users here, so it must be neither ours nor guessable."""
+    key, name = values["open_event_jwt_secret_key"], "OPEN_EVENT_JWT_SECRET_KEY"
+    if not key:
+        return []
+    faults = [
+        f"{name}: the same as {own.upper()}; tokens of one side would be valid on the other."
+        for own in ("secret_key", "jwt_secret_key")
+        if key == values[own]
+    ]
+    if len(key) < SHORTEST_SECRET:
+        faults.append(f"{name}: shorter than {SHORTEST_SECRET} characters.")
+    elif key in UPSTREAM_EXAMPLES or _is_placeholder(key):
+        faults.append(f"{name}: still a placeholder.")
+    return faults
+
+
+def _judge_proxy(values: dict[str, Any]) -> list[str]:
+    proxy = values["stripe_proxy"]
+    parts = _split(proxy)
+    if not proxy or (
+        parts and parts.port and proxy == f"http://{parts.netloc}" and "@" not in proxy
+    ):
+        return []
+    return ["STRIPE_PROXY: must be http://host:port, without a user or a path."]
+
+
+def _judge_open_event(values: dict[str, Any]) -> list[str]:
+    url = values["open_event_database_url"]
+    faults = []
+    if url and not url.startswith("postgresql+psycopg2://"):
+        faults.append("OPEN_EVENT_DATABASE_URL: must be a PostgreSQL URL (postgresql://…).")
+    if values["open_event_mirror"] and not url:
+        faults.append("OPEN_EVENT_MIRROR: needs OPEN_EVENT_DATABASE_URL.")
+    return faults
 
 
 def _judge_debug(environ: Mapping[str, str]) -> list[str]:

@@ -25,6 +25,8 @@ def _doubts(config: Config) -> Iterator[str]:
             "REDIS_URL is not set: each process (WEB_CONCURRENCY makes it"
             f" {config.web_concurrency} here) counts failed sign-ins for itself."
         )
+    if not config.metrics_token:
+        yield "METRICS_TOKEN is not set: anybody who reaches this service can read /metrics."
     if not config.stripe_require_state:
         yield (
             "STRIPE_REQUIRE_STATE is false: a link is accepted without a state of ours, and then"

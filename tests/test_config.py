@@ -12,6 +12,7 @@ from tests.processes import environment
 
 KEY = Fernet.generate_key().decode()
 LONG = "a-random-text-of-our-own-0123456789"
+PLATFORM_KEY = "0f3b8e51c7d94a26b1e8f7a2c5d06934"
 PRODUCTION = {
     "APP_ENV": "production",
     "DATABASE_URL": "postgresql://db.example/tickets",
@@ -61,6 +62,10 @@ def test_the_defaults_are_the_promised_ones(instance):
     assert (given.log_level, given.log_format) == ("info", "console")
     assert (given.host, given.port, given.web_threads) == ("127.0.0.1", 5000, 320)
     assert given.exchanges_in_flight == 300
+    assert (given.metrics_token, given.stripe_proxy) == ("", "")
+    assert (given.open_event_database_url, given.open_event_jwt_secret_key) == ("", "")
+    assert given.open_event_mirror is False
+    assert given.database_pool_size == 20
 
 
 def test_outside_development_no_foreign_origin_is_allowed_by_default():
@@ -93,9 +98,15 @@ def test_lists_are_separated_by_commas_and_trimmed():
 
 
 def test_a_repr_holds_no_secret():
-    shown = repr(load_config({**PRODUCTION, "REDIS_URL": "redis://:hush@r/0"}))
+    secrets = {
+        "REDIS_URL": "redis://:hush@r/0",
+        "METRICS_TOKEN": "scrape-me-not",
+        "OPEN_EVENT_DATABASE_URL": "postgresql://reader:quiet@their.example/oevent",
+        "OPEN_EVENT_JWT_SECRET_KEY": PLATFORM_KEY,
+    }
+    shown = repr(load_config({**PRODUCTION, **secrets}))
 
-    for secret in (LONG, LONG[::-1], KEY, "db.example", "hush"):
+    for secret in (LONG, KEY, "db.example", "hush", "scrape", "quiet", PLATFORM_KEY):
         assert secret not in shown
 
 
@@ -249,10 +260,80 @@ def test_a_host_is_a_name(host):
         ("PORT", "65536"),
         ("WEB_CONCURRENCY", "0"),
         ("WEB_THREADS", "20"),
+        ("DATABASE_POOL_SIZE", "0"),
+        ("OPEN_EVENT_MIRROR", "maybe"),
+        ("METRICS_TOKEN", "two words"),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_by_its_name(name, value):
     assert f"{name}: " in faults_of(**{name: value})
+
+
+def test_the_platforms_database_is_spoken_to_by_psycopg2_too():
+    given = load_config({**PRODUCTION, "OPEN_EVENT_DATABASE_URL": "postgres://r@their.example/oe"})
+
+    assert given.open_event_database_url == "postgresql+psycopg2://r@their.example/oe"
+
+
+@pytest.mark.parametrize("url", ["sqlite:///oevent.db", "mysql://r:hush@their.example/oe", "hush"])
+def test_the_platforms_database_is_a_postgresql(url):
+    said = faults_of(OPEN_EVENT_DATABASE_URL=url)
+
+    assert "OPEN_EVENT_DATABASE_URL: must be a PostgreSQL URL" in said
+    assert "hush" not in said
+
+
+def test_a_mirror_needs_a_database_to_write_to():
+    assert "OPEN_EVENT_MIRROR: needs OPEN_EVENT_DATABASE_URL." in faults_of(
+        OPEN_EVENT_MIRROR="true"
+    )
+
+
+@pytest.mark.parametrize(
+    "key, fault",
+    [
+        (LONG, "the same as SECRET_KEY"),
+        (LONG[::-1], "the same as JWT_SECRET_KEY"),
+        ("f81d4fae7dec11d", "shorter than 16 characters"),
+        (config.UPSTREAM_EXAMPLES[0], "still a placeholder"),
+        ("change-me-change-me", "still a placeholder"),
+    ],
+)
+def test_production_refuses_a_platform_key_that_lets_either_side_forge(key, fault):
+    said = faults_of(OPEN_EVENT_JWT_SECRET_KEY=key)
+
+    assert f"OPEN_EVENT_JWT_SECRET_KEY: {fault}" in said
+    assert key not in said
+
+
+def test_a_platform_key_of_its_own_is_accepted():
+    given = load_config({**PRODUCTION, "OPEN_EVENT_JWT_SECRET_KEY": PLATFORM_KEY})
+
+    assert given.open_event_jwt_secret_key == PLATFORM_KEY
+
+
+@pytest.mark.parametrize("proxy", ["http://proxy.example:3128", "http://10.0.0.1:8080/"])
+def test_a_proxy_is_a_host_and_a_port(proxy):
+    assert load_config({**PRODUCTION, "STRIPE_PROXY": proxy}).stripe_proxy == proxy.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "proxy.example:3128",
+        "https://proxy.example:3128",
+        "socks5://proxy.example:1080",
+        "http://proxy.example",
+        "http://user:hush@proxy.example:3128",
+        "http://proxy.example:3128/path",
+        "http://proxy.example:none",
+    ],
+)
+def test_any_other_proxy_is_refused_unrepeated(proxy):
+    said = faults_of(STRIPE_PROXY=proxy)
+
+    assert "STRIPE_PROXY: must be http://host:port" in said
+    assert "hush" not in said
 
 
 ALL_WRONG = {

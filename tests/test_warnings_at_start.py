@@ -13,6 +13,7 @@ FINE = {
     "DATABASE_URL": "sqlite:///never-opened.db",
     "REDIS_URL": "redis://127.0.0.1:1/0",
     "STRIPE_REQUIRE_STATE": "true",
+    "METRICS_TOKEN": "a-token-for-the-metrics",
     **SECRETS,
     "SECRET_KEY": "c61b0a1d9c1f4c0f8f0b5e1e2d3c4b5a69788796",
 }
@@ -41,6 +42,12 @@ def test_without_a_redis_it_is_said_that_every_process_counts_for_itself(warning
 
     assert line.startswith("REDIS_URL is not set")
     assert count in line
+
+
+def test_it_is_said_that_anybody_may_read_the_metrics(warnings_of):
+    (line,) = warnings_of(METRICS_TOKEN="")
+
+    assert line.startswith("METRICS_TOKEN is not set")
 
 
 def test_it_is_said_that_links_without_a_state_are_accepted(warnings_of):
