@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from flask import Flask
 
 from .local_stripe import (
+    account_links,
     accounts,
     authorize,
     control,
@@ -31,7 +32,7 @@ from .local_stripe import (
 from .local_stripe.server import Server
 from .local_stripe.world import LocalStripe
 
-PARTS = (authorize, oauth, accounts, control, control_webhooks, dashboard, elsewhere)
+PARTS = (authorize, oauth, accounts, account_links, control, control_webhooks, dashboard, elsewhere)
 DEFAULT_PORT = 12111
 DEFAULT_REDIRECT_URIS = (
     "http://127.0.0.1:5000/connect/callback",

@@ -1,135 +1,138 @@
-"""api.stripe.com: GET /v1/accounts/{id} and GET /v1/account."""
+"""api.stripe.com: `/v1/accounts` (create, list, read) and `/v1/account`, the key's own."""
 
-from dataclasses import dataclass
+import re
+from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, current_app, request
+from flask import Blueprint, Response, request
 
-from .authentication import Presented
-from .errors import ApiError
-from .identifiers import mask
+from .account_shape import as_stripe_shows
+from .callers import acting_account, identify, is_connected, platform_of, reach
+from .cast import create_account
+from .current import local_stripe
+from .errors import ApiError, NotExecuted, documented, invalid_parameter
 from .ledger import Account, Application
+from .lists import page
+from .parameters import choice, metadata, nested, only, text
+
+if TYPE_CHECKING:
+    from .world import LocalStripe
 
 blueprint = Blueprint("accounts", __name__)
 
-NO_KEY = (
-    "You did not provide an API key. You need to provide your API key in the Authorization "
-    "header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See "
-    "https://stripe.com/docs/api#authentication for details, or we can help at "
-    "https://support.stripe.com/."
-)
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Whose key was sent: a platform's, or one issued for a connected account."""
-
-    key: str
-    own_account: Account
-    application: Application | None = None
+# Of Stripe's parameters those that a platform sends for a Standard account; others are refused.
+PARAMETERS = ("type", "country", "email", "metadata", "business_type", "business_profile", "expand")
+COUNTRIES = """
+    AE AT AU BE BG BR CA CH CY CZ DE DK EE ES FI FR GB GI GR HK HR HU IE IN IT JP LI LT LU LV MT MX
+    MY NL NO NZ PL PT RO SE SG SI SK TH US
+"""
+NO_COUNTRIES = ("EU", "UK")
 
 
 @blueprint.get("/v1/account")
-def own_account():
+def own_account() -> Response:
     """The key's own account, or the connected one that the Stripe-Account header names."""
-    stripe = current_app.extensions["local_stripe"]
+    stripe = local_stripe()
     with stripe.ledger.lock:
-        caller = identify(stripe)
-        named = request.headers.get("Stripe-Account")
-        account = reach(stripe, caller, named) if named else caller.own_account
-        return stripe.json(as_stripe_shows(account))
+        return stripe.json(as_stripe_shows(acting_account(stripe, identify(stripe))))
 
 
 @blueprint.get("/v1/accounts/<account_id>")
-def account(account_id):
-    stripe = current_app.extensions["local_stripe"]
+def account(account_id: str) -> Response:
+    """One account that the caller may act for."""
+    stripe = local_stripe()
     with stripe.ledger.lock:
         return stripe.json(as_stripe_shows(reach(stripe, identify(stripe), account_id)))
 
 
-def identify(stripe):
-    key = Presented.read(request).key
-    if key is None:
-        raise ApiError(401, NO_KEY, type="invalid_request_error")
-    application = stripe.ledger.application_of_key(key)
-    if application is not None:
-        return Caller(key, stripe.ledger.accounts[application.owner], application)
-    token = stripe.ledger.tokens.get(key)
-    if token is None or not token.valid:
-        message = f"Invalid API Key provided: {mask(key)}"
-        raise ApiError(401, message, type="invalid_request_error")
-    return Caller(key, token.connection.account)
+@blueprint.get("/v1/accounts")
+def list_accounts() -> Response:
+    """The accounts that are connected to the platform, created by it or not, newest first."""
+    stripe = local_stripe()
+    with stripe.ledger.lock:
+        application = platform_of(identify(stripe))
+        everything = list(stripe.ledger.accounts.values())
+        connected = [each for each in everything if is_connected(stripe, application, each.id)]
+        return page("account", connected, as_stripe_shows)
 
 
-def reach(stripe, caller, account_id):
-    """The account, if the caller may read it; the 403 of a revoked access otherwise."""
-    if account_id == caller.own_account.id:
-        return caller.own_account
-    if caller.application is None or not is_connected(stripe, caller.application, account_id):
-        raise forbidden(caller.key, account_id)
-    return stripe.ledger.accounts[account_id]
+@blueprint.post("/v1/accounts")
+def create() -> Response:
+    """Make a Standard account; its owner fills in the rest at an account link."""
+    stripe = local_stripe()
+    with stripe.ledger.lock:
+        application = platform_of(identify(stripe))
+        given = only(nested(request.form.items(multi=True)), PARAMETERS)
+        fields = read_account(given)
+        refuse_where_told(stripe)
+        made = make_account(stripe, application, fields)
+    if stripe.switches["creation_sends_event"]:
+        connection = stripe.ledger.connection(application, made.id)
+        stripe.webhooks.application_event("account.application.authorized", connection)
+    return stripe.json(as_stripe_shows(made))
 
 
-def is_connected(stripe, application, account_id):
-    """A live connection opens the account's test mode too, to the same platform's test key."""
-    ledger = stripe.ledger
-    if ledger.connection(application, account_id):
-        return True
-    if application.livemode or not stripe.switches["live_connection_covers_test"]:
-        return False
-    return ledger.connection(ledger.sibling(application, True), account_id) is not None
+def read_account(given: dict[str, Any]) -> dict[str, Any]:
+    """Check the parameters; the country of a platform is the default, here Germany."""
+    choice(given, "type", ("standard",), "standard")
+    profile = given.get("business_profile")
+    name = profile.get("name") if isinstance(profile, dict) else None
+    return {
+        "country": read_country(text(given, "country", "DE") or ""),
+        "email": read_email(text(given, "email")),
+        "display_name": name or "",
+        "metadata": metadata(given),
+    }
 
 
-def forbidden(key, account_id):
-    return ApiError(
-        403,
-        f"The provided key '{mask(key)}' does not have access to account '{account_id}' "
-        "(or that account does not exist). Application access may have been revoked.",
-        type="invalid_request_error",
-        code="account_invalid",
-        doc_url="https://stripe.com/docs/error-codes/account-invalid",
+def read_country(country: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]{2}", country) or country.upper() in NO_COUNTRIES:
+        message = (
+            f"Country '{country}' is unknown. Try using a 2-character alphanumeric country code "
+            "instead, such as 'US', 'EG', or 'GB'."
+        )
+        raise invalid_parameter(message, "country", "country_code_invalid")
+    if country.upper() not in COUNTRIES.split():
+        message = f"{country.upper()} is not currently supported by Stripe."
+        raise invalid_parameter(message, "country", "country_unsupported")
+    return country.upper()
+
+
+def read_email(email: str | None) -> str | None:
+    if email is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", email):
+        raise invalid_parameter(f"Invalid email address: {email}", "email", "email_invalid")
+    return email
+
+
+def refuse_where_told(stripe: "LocalStripe") -> None:
+    """A platform that may not create accounts is told so once the endpoint runs."""
+    message = stripe.switches["account_creation_refused_text"]
+    if message:
+        raise ApiError(400, message, type="invalid_request_error")
+
+
+def make_account(
+    stripe: "LocalStripe", application: Application, fields: dict[str, Any]
+) -> Account:
+    """Return a new account that *application* controls and is connected to."""
+    now = stripe.clock.real()
+    made = create_account(
+        stripe.ledger,
+        now=now,
+        controlled_by=application.platform,
+        details_submitted=False,
+        **fields,
     )
+    stripe.ledger.connect(application, made, "read_write", now)
+    return made
 
 
-def as_stripe_shows(account):
-    """The fields of a Standard account that a platform gets to see."""
-    is_active = account.disabled_reason is None
-    capability = "active" if is_active else "inactive"
-    name = account.display_name
-    return {
-        "id": account.id,
-        "object": "account",
-        "business_profile": {"mcc": None, "name": name, "support_email": None, "url": None},
-        "business_type": None,
-        "capabilities": {"card_payments": capability, "transfers": capability},
-        "charges_enabled": is_active,
-        "controller": {"type": "account"},
-        "country": account.country,
-        "created": account.created,
-        "default_currency": account.currency,
-        "details_submitted": True,
-        "email": account.email,
-        "future_requirements": requirements(None),
-        "metadata": {},
-        "payouts_enabled": is_active,
-        "requirements": requirements(account.disabled_reason),
-        "settings": {
-            "branding": {"icon": None, "logo": None, "primary_color": None},
-            "dashboard": {"display_name": name, "timezone": "Etc/UTC"},
-            "payments": {"statement_descriptor": name.upper()[:22]},
-        },
-        "type": "standard",
-    }
+def deleted(account_id: str) -> dict[str, Any]:
+    """The object of an account that is gone, as Stripe shows deleted ones."""
+    return {"id": account_id, "object": "account", "deleted": True}
 
 
-def requirements(disabled_reason):
-    due = ["individual.verification.document"] if disabled_reason else []
-    return {
-        "alternatives": [],
-        "current_deadline": None,
-        "currently_due": due,
-        "disabled_reason": disabled_reason,
-        "errors": [],
-        "eventually_due": due,
-        "past_due": due if disabled_reason == "requirements.past_due" else [],
-        "pending_verification": [],
-    }
+def no_such_account(account_id: str) -> NotExecuted:
+    """The 404 that a client must be able to read, though Stripe mostly answers 403."""
+    message = f"No such account: '{account_id}'"
+    kind = "invalid_request_error"
+    return NotExecuted(404, message, type=kind, param="account", **documented("resource_missing"))

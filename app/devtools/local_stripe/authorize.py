@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from flask import Blueprint, current_app, redirect, render_template, request
+from flask import Blueprint, redirect, render_template, request
 
 from .cast import create_account
+from .current import local_stripe
 from .errors import ApiError, ChoiceRefused, OAuthError
 from .ledger import Application
 
@@ -42,7 +43,7 @@ class Wanted:
 
 @blueprint.get("/oauth/authorize")
 def show():
-    return page(read_wanted(stripe_here()))
+    return page(read_wanted(local_stripe()))
 
 
 @blueprint.post("/oauth/authorize")
@@ -51,7 +52,7 @@ def decide():
 
     Everything is checked again, since the form carries the query's parameters.
     """
-    stripe = stripe_here()
+    stripe = local_stripe()
     wanted = read_wanted(stripe)
     decision = request.values.get("decision")
     if decision == "deny":
@@ -65,10 +66,6 @@ def decide():
         return page(wanted, str(refused)), 400
     state = {} if wanted.state is None else {"state": wanted.state}
     return wanted.answer(scope=wanted.scope, code=code.value, **state)
-
-
-def stripe_here():
-    return current_app.extensions["local_stripe"]
 
 
 def read_wanted(stripe):
@@ -182,7 +179,7 @@ def is_country(text):
 
 
 def page(wanted, problem=None):
-    stripe = stripe_here()
+    stripe = local_stripe()
     with stripe.ledger.lock:
         accounts = [each for each in stripe.ledger.accounts.values() if not each.is_platform]
     return render_template(

@@ -1,5 +1,7 @@
 """Who is there when the local Stripe starts: two platforms and the accounts to choose from."""
 
+from typing import Any
+
 from .identifiers import derive, mint
 from .ledger import Account, Application, Ledger
 
@@ -48,8 +50,13 @@ def add_platform(ledger, seed, platform, now):
     ledger.add_account(owner)
 
 
-def create_account(ledger, *, email, country, display_name, now):
-    """What the authorize page does for a person who has no account yet."""
+def create_account(
+    ledger: Ledger, *, email: str | None, country: str, display_name: str, now: float, **more: Any
+) -> Account:
+    """What the authorize page does for a person who has no account yet, and the API for a platform.
+
+    *more*: further fields of the account.
+    """
     return ledger.add_account(
         Account(
             id=mint("acct_", 16),
@@ -58,6 +65,7 @@ def create_account(ledger, *, email, country, display_name, now):
             currency=currency_of(country),
             display_name=display_name,
             created=int(now),
+            **more,
         )
     )
 

@@ -1,9 +1,10 @@
 """/_control: how tests steer the local Stripe and look into it. All of it is JSON."""
 
-from flask import Blueprint, current_app, jsonify, request
+from flask import Blueprint, jsonify, request
 
 from . import describe
 from .cast import create_account
+from .current import local_stripe
 from .errors import ControlError
 from .faults import KINDS
 from .switches import SWITCHES
@@ -12,10 +13,6 @@ blueprint = Blueprint("control", __name__, url_prefix="/_control")
 
 MOST_CODES = 10_000
 LARGEST = 1e11
-
-
-def stripe_here():
-    return current_app.extensions["local_stripe"]
 
 
 def body():
@@ -36,7 +33,7 @@ def known(wanted, *names):
 @blueprint.route("/faults", methods=["GET", "POST"])
 def faults():
     """`active` maps a path to the fault on it."""
-    stripe = stripe_here()
+    stripe = local_stripe()
     if request.method == "POST":
         wanted = body()
         if "fault" not in wanted:
@@ -48,7 +45,7 @@ def faults():
 
 @blueprint.route("/clock", methods=["GET", "POST"])
 def clock():
-    stripe = stripe_here()
+    stripe = local_stripe()
     if request.method == "POST":
         stripe.clock.advance(number(known(body(), "advance").get("advance"), "advance"))
     return jsonify(now=stripe.clock.now(), offset=stripe.clock.offset)
@@ -56,7 +53,7 @@ def clock():
 
 @blueprint.route("/requests", methods=["GET", "DELETE"])
 def requests():
-    log = stripe_here().requests
+    log = local_stripe().requests
     if request.method == "DELETE":
         log.clear()
     return jsonify(requests=log.entries(), codes_presented_twice=log.codes_presented_twice())
@@ -65,13 +62,13 @@ def requests():
 @blueprint.post("/reset")
 def reset():
     """Everything as after a start."""
-    stripe_here().reset()
+    local_stripe().reset()
     return jsonify(reset=True)
 
 
 @blueprint.route("/switches", methods=["GET", "POST"])
 def switches():
-    stripe = stripe_here()
+    stripe = local_stripe()
     if request.method == "POST":
         stripe.switches.change(body())
     meanings = {name: switch.meaning for name, switch in SWITCHES.items()}
@@ -81,7 +78,7 @@ def switches():
 @blueprint.get("/state")
 def state():
     """The truth about who is connected to what: an oracle for tests."""
-    stripe = stripe_here()
+    stripe = local_stripe()
     ledger = stripe.ledger
     with ledger.lock:
         return jsonify(
@@ -96,7 +93,7 @@ def state():
 @blueprint.post("/codes")
 def codes():
     """Mint codes as a click on Connect would; `count` of them for load tests."""
-    stripe = stripe_here()
+    stripe = local_stripe()
     wanted = known(body(), "account", "livemode", "client_id", "scope", "count")
     count = wanted.get("count", 1)
     if type(count) is not int or not 1 <= count <= MOST_CODES:
@@ -113,7 +110,7 @@ def codes():
 @blueprint.post("/connections")
 def connections():
     """Connect an account without any code, say to restore what a restart forgot."""
-    stripe = stripe_here()
+    stripe = local_stripe()
     wanted = known(body(), "account", "livemode", "client_id", "scope")
     with stripe.ledger.lock:
         application, account, scope = read_grant(stripe, wanted)
@@ -124,7 +121,7 @@ def connections():
 @blueprint.delete("/connections")
 def disconnect():
     """What the account's owner can do in the Dashboard; the webhook is sent."""
-    stripe = stripe_here()
+    stripe = local_stripe()
     application, account, _ = read_grant(stripe, known(body(), "account", "livemode", "client_id"))
     connection = stripe.disconnect(application.client_id, account.id)
     return jsonify(was_connected=connection is not None)
@@ -133,7 +130,7 @@ def disconnect():
 @blueprint.post("/accounts")
 def accounts():
     """A new account to choose."""
-    stripe = stripe_here()
+    stripe = local_stripe()
     wanted = known(body(), "email", "country", "display_name")
     given = {name: text(wanted, name) for name in ("email", "country", "display_name")}
     with stripe.ledger.lock:
@@ -143,14 +140,19 @@ def accounts():
 
 @blueprint.post("/accounts/<account_id>")
 def account(account_id):
-    """Restrict an account with a `disabled_reason`, or lift that with null."""
-    stripe = stripe_here()
-    wanted = known(body(), "disabled_reason")
-    reason = wanted.get("disabled_reason")
-    if reason is not None and not isinstance(reason, str):
-        raise ControlError("disabled_reason must be a text or null.")
+    """Restrict it (`disabled_reason`, null lifts that), or finish or undo its onboarding."""
+    stripe = local_stripe()
+    wanted = known(body(), "disabled_reason", "details_submitted")
     account = find_account(stripe, account_id)
-    stripe.restrict(account, reason)
+    submitted = wanted.get("details_submitted", account.details_submitted)
+    if not isinstance(submitted, bool):
+        raise ControlError("details_submitted must be true or false.")
+    if isinstance(wanted.get("disabled_reason"), (bool, int, float, list, dict)):
+        raise ControlError("disabled_reason must be a text or null.")
+    with stripe.ledger.lock:
+        account.details_submitted = submitted
+        account.disabled_reason = wanted.get("disabled_reason", account.disabled_reason)
+    stripe.account_changed(account)
     return jsonify(describe.account(account))
 
 

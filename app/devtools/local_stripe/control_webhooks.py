@@ -3,7 +3,8 @@
 from flask import Blueprint, jsonify
 
 from . import events
-from .control import body, find_account, known, number, stripe_here, text
+from .control import body, find_account, known, number, text
+from .current import local_stripe
 from .errors import ControlError
 
 blueprint = Blueprint("control_webhooks", __name__, url_prefix="/_control")
@@ -14,13 +15,13 @@ LONGEST_WAIT = 60
 
 @blueprint.get("/webhooks")
 def webhooks():
-    return jsonify(describe(stripe_here()))
+    return jsonify(describe(local_stripe()))
 
 
 @blueprint.post("/webhooks")
 def steer():
     """Any of `url`, `secrets`, `hold`, `send`, `resend`, `release`, `wait`, in this order."""
-    stripe = stripe_here()
+    stripe = local_stripe()
     wanted = known(
         body(), "url", "secrets", "hold", "send", "resend", "release", "duplicate", "wait"
     )
@@ -41,7 +42,7 @@ def steer():
 def list_events():
     """Every event once, oldest first, with its deliveries and their attempts."""
     listed = {}
-    for delivery in stripe_here().webhooks.deliveries():
+    for delivery in local_stripe().webhooks.deliveries():
         entry = listed.setdefault(delivery.event["id"], {"event": delivery.event, "deliveries": []})
         entry["deliveries"].append(delivery.as_dict())
     return jsonify(events=list(listed.values()))

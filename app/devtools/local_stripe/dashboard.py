@@ -1,19 +1,16 @@
 """/dashboard: what an account's owner does at Stripe without the platform being asked."""
 
-from flask import Blueprint, current_app, redirect, render_template, request
+from flask import Blueprint, redirect, render_template, request
 
+from .current import local_stripe
 from .errors import ControlError
 
 blueprint = Blueprint("dashboard", __name__, url_prefix="/dashboard")
 
 
-def stripe_here():
-    return current_app.extensions["local_stripe"]
-
-
 @blueprint.get("")
 def show():
-    stripe = stripe_here()
+    stripe = local_stripe()
     with stripe.ledger.lock:
         accounts = [each for each in stripe.ledger.accounts.values() if not each.is_platform]
         connections = list(stripe.ledger.connections.values())
@@ -27,24 +24,24 @@ def show():
 
 @blueprint.post("/disconnect")
 def disconnect():
-    stripe_here().disconnect(request.form.get("client_id"), chosen_account().id)
+    local_stripe().disconnect(request.form.get("client_id"), chosen_account().id)
     return back()
 
 
 @blueprint.post("/restrict")
 def restrict():
-    stripe_here().restrict(chosen_account(), "requirements.past_due")
+    local_stripe().restrict(chosen_account(), "requirements.past_due")
     return back()
 
 
 @blueprint.post("/unrestrict")
 def unrestrict():
-    stripe_here().restrict(chosen_account(), None)
+    local_stripe().restrict(chosen_account(), None)
     return back()
 
 
 def chosen_account():
-    account = stripe_here().ledger.accounts.get(request.form.get("account"))
+    account = local_stripe().ledger.accounts.get(request.form.get("account"))
     if account is None:
         raise ControlError("There is no such account.", status=404)
     return account

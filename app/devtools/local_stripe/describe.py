@@ -14,10 +14,12 @@ def account(account):
         "country": account.country,
         "default_currency": account.currency,
         "display_name": account.display_name,
-        "charges_enabled": account.disabled_reason is None,
+        "charges_enabled": account.charges_enabled,
+        "details_submitted": account.details_submitted,
         "disabled_reason": account.disabled_reason,
         "controlled_by": account.controlled_by,
         "is_platform": account.is_platform,
+        "metadata": account.metadata,
     }
 
 

@@ -1,5 +1,7 @@
 """The two error shapes of Stripe, and the local one of the control endpoints."""
 
+from typing import Any
+
 
 class OAuthError(Exception):
     """Refused by connect.stripe.com: `error` is a string, `error_description` a sentence."""
@@ -11,12 +13,23 @@ class OAuthError(Exception):
 
 
 class ApiError(Exception):
-    """Refused by api.stripe.com, or by the authorize page for an unknown client: an object."""
+    """Refused by api.stripe.com, or by the authorize page for an unknown client: an object.
 
-    def __init__(self, status, message, **fields):
+    `is_saved`: whether the answer is kept under the request's Idempotency-Key.
+    """
+
+    is_saved = True
+
+    def __init__(self, status: int, message: str, **fields: Any) -> None:
         super().__init__(message)
         self.status = status
         self.body = {"error": {"message": message, **fields}}
+
+
+class NotExecuted(ApiError):
+    """Refused before the endpoint began: Stripe keeps no answer under the Idempotency-Key."""
+
+    is_saved = False
 
 
 class ControlError(Exception):
@@ -64,3 +77,27 @@ def invalid_grant(description):
 
 def invalid_request(description):
     return OAuthError(400, "invalid_request", description)
+
+
+def invalid_parameter(message: str, param: str, code: str | None = None) -> NotExecuted:
+    """The 400 for a parameter; *code* also names the page of Stripe's documentation."""
+    return NotExecuted(400, message, type="invalid_request_error", param=param, **documented(code))
+
+
+def documented(code: str | None) -> dict[str, str]:
+    """The code and the address of its documentation, as Stripe sends both; or nothing."""
+    if code is None:
+        return {}
+    url = f"https://stripe.com/docs/error-codes/{code.replace('_', '-')}"
+    return {"code": code, "doc_url": url}
+
+
+def no_such(kind: str, identifier: str, param: str, status: int = 404) -> ApiError:
+    """The answer for an id that names nothing this caller may see."""
+    return ApiError(
+        status,
+        f"No such {kind}: '{identifier}'",
+        type="invalid_request_error",
+        param=param,
+        **documented("resource_missing"),
+    )

@@ -1,6 +1,6 @@
 """The events Stripe sends to a Connect endpoint, in the shape it sends them."""
 
-from .accounts import as_stripe_shows
+from .account_shape import as_stripe_shows
 from .identifiers import mint
 
 API_VERSION = "2026-06-24"

@@ -4,8 +4,11 @@ import json
 
 from flask import Response, request
 
-from .accounts import forbidden
+from .accounts import deleted, no_such_account
 from .authentication import Presented
+from .callers import forbidden
+from .errors import documented
+from .identifiers import mask
 
 GATEWAY_PAGE = (
     "<!DOCTYPE html>\n<html><head><title>Bad gateway</title></head>"
@@ -61,9 +64,58 @@ def unknown_error(stripe, fault, real):
 
 
 def account_403(stripe, fault, real):
-    key = Presented.read(request).key or ""
-    refused = forbidden(key, request.path.rpartition("/")[2])
+    refused = forbidden(sent_key(), last_of_path())
     return stripe.json(refused.body, refused.status)
+
+
+def account_404(stripe, fault, real):
+    refused = no_such_account(last_of_path())
+    return stripe.json(refused.body, refused.status)
+
+
+def account_deleted(stripe, fault, real):
+    return stripe.json(deleted(last_of_path()))
+
+
+def key_expired(stripe, fault, real):
+    message = f"Expired API Key provided: {mask(sent_key())}"
+    return key_refused(stripe, 401, message, "api_key_expired")
+
+
+def key_invalid(stripe, fault, real):
+    return key_refused(stripe, 401, f"Invalid API Key provided: {mask(sent_key())}")
+
+
+def key_restricted(stripe, fault, real):
+    message = (
+        f"Permission denied. The provided key '{mask(sent_key())}' does not have the required "
+        "permissions for this endpoint."
+    )
+    return key_refused(stripe, 403, message)
+
+
+def not_a_platform(stripe, fault, real):
+    message = (
+        "Only Stripe Connect platforms can work with other accounts. If you specified a client_id "
+        "parameter, make sure it's correct."
+    )
+    return key_refused(stripe, 403, message)
+
+
+def key_refused(stripe, status, message, code=None):
+    """In the shape of the host that is asked; the one on connect.stripe.com is a guess."""
+    if request.path.startswith("/oauth/"):
+        return stripe.json({"error": "invalid_client", "error_description": message}, status)
+    error = {"message": message, "type": "invalid_request_error", **documented(code)}
+    return stripe.json({"error": error}, status)
+
+
+def sent_key():
+    return Presented.read(request).key or ""
+
+
+def last_of_path():
+    return request.path.rpartition("/")[2]
 
 
 def redirect(stripe, fault, real):

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 
 from . import fault_answers as answers
 from . import wire
+from .calls import BY_SERVERS, CALLS, OF_THE_API
 from .errors import ControlError
 
-PATHS = ("token", "deauthorize", "accounts", "authorize")
-BEHIND_THE_SCENES = ("token", "deauthorize", "accounts")
 TOKEN = ("token",)
 FOREVER = 86_400
 
@@ -19,6 +18,7 @@ class Kind:
     """What a fault does.
 
     `commits`: the request is carried out first, so that a code is spent.
+    `saves`: the answer is kept under the request's Idempotency-Key, as Stripe keeps its own 500s.
     `answer`: makes the answer, from the real one if there is one.
     `wire`: what happens on the socket instead of sending it.
     """
@@ -27,7 +27,8 @@ class Kind:
     commits: bool = False
     answer: Callable | None = None
     wire: Callable | None = None
-    on: tuple = BEHIND_THE_SCENES
+    on: tuple = BY_SERVERS
+    saves: bool = False
     args: dict = field(default_factory=dict)
 
 
@@ -50,6 +51,21 @@ KINDS = {
         "`status` though all is done",
         commits=True,
         answer=answers.server_error,
+        args={"status": 500},
+    ),
+    "500-saved-before": Kind(
+        "`status`, nothing done, kept under the Idempotency-Key",
+        answer=answers.server_error,
+        on=OF_THE_API,
+        saves=True,
+        args={"status": 500},
+    ),
+    "500-saved-after": Kind(
+        "`status` though all is done, kept under the Idempotency-Key",
+        commits=True,
+        answer=answers.server_error,
+        on=OF_THE_API,
+        saves=True,
         args={"status": 500},
     ),
     "429": Kind("too many requests", answer=answers.rate_limited, args={"status": 429}),
@@ -80,6 +96,18 @@ KINDS = {
         "accounts fail", answer=answers.server_error, on=("accounts",), args={"status": 500}
     ),
     "account-403": Kind("every account is foreign", answer=answers.account_403, on=("accounts",)),
+    "account-404": Kind("no account is there", answer=answers.account_404, on=("accounts",)),
+    "account-deleted": Kind(
+        "every account is deleted", answer=answers.account_deleted, on=("accounts",)
+    ),
+    "key-expired": Kind("401: the platform's key has expired", answer=answers.key_expired),
+    "key-invalid": Kind("401: nobody has this key", answer=answers.key_invalid),
+    "key-restricted": Kind(
+        "403: the key may not do this", answer=answers.key_restricted, on=OF_THE_API
+    ),
+    "not-a-platform": Kind(
+        "403: the key is no Connect platform's", answer=answers.not_a_platform, on=OF_THE_API
+    ),
 }
 
 
@@ -133,7 +161,7 @@ class Faults:
         on = paths(wanted.pop("on", None))
         fault = Fault.read(wanted) if wanted.get("fault") is not None else None
         with self._lock:
-            for path in on or PATHS:
+            for path in on or CALLS:
                 self._lift(path)
             while self._exhausted and on is None:
                 self._exhausted.pop().lifted.set()
@@ -169,8 +197,8 @@ def paths(on):
     if on is None:
         return None
     wanted = [on] if isinstance(on, str) else on
-    if not isinstance(wanted, list) or not wanted or not all(each in PATHS for each in wanted):
-        raise ControlError(f"on is one or several of {', '.join(PATHS)}.")
+    if not isinstance(wanted, list) or not wanted or not all(each in CALLS for each in wanted):
+        raise ControlError(f"on is one or several of {', '.join(CALLS)}.")
     return wanted
 
 

@@ -1,18 +1,17 @@
 """What happens around every request: it is noted, it may meet a fault, it gets its headers."""
 
-from flask import Response, current_app, g, request
+from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from . import keyed
+from .callers import check_version
+from .calls import call_name
+from .current import local_stripe
 from .errors import ApiError, ControlError, OAuthError
 from .events import API_VERSION
 from .identifiers import mint
 
 OWN_PAGES = ("/_control", "/dashboard", "/static")
-OAUTH_PATHS = {
-    "/oauth/token": "token",
-    "/oauth/deauthorize": "deauthorize",
-    "/oauth/authorize": "authorize",
-}
 # As recorded on connect.stripe.com, on every answer.
 HEADERS = {
     "Cache-Control": "max-age=0, no-cache, no-store, must-revalidate",
@@ -36,28 +35,39 @@ def install(app):
 
 def begin():
     """Note the request; with a fault that does not commit, it goes no further."""
-    stripe = current_app.extensions["local_stripe"]
+    stripe = local_stripe()
     g.request_id = mint("req_", 14)
-    g.fault = g.entry = None
+    g.fault = g.entry = g.key = None
+    g.is_saved = True
     if request.path.startswith(OWN_PAGES):
         return None
     g.entry = stripe.requests.arrived(request, g.request_id, stripe.clock.real())
     if (known := replay(stripe)) is not None:
         return known
-    g.fault = stripe.faults.take(path_name(request.path))
+    g.fault = stripe.faults.take(call_name(request.method, request.path))
+    if g.fault is not None:
+        g.entry["fault"] = g.fault.name
+        if g.fault.kind.wire is not None:
+            request.environ.get("local_stripe.faults", []).append(g.fault)
+    if not is_carried_out(g.fault):
+        g.fault.pause()
+        return faulty(stripe, None)
+    return keyed.begin(stripe) or carry_out(stripe)
+
+
+def is_carried_out(fault):
+    """Whether the request reaches Stripe's own machinery: its keys, if not its endpoint."""
+    return fault is None or fault.commits or fault.kind.saves
+
+
+def carry_out(stripe):
+    """Wait where it is slow, under the key; None lets the endpoint run."""
+    if request.path.startswith("/v1/"):
+        check_version()
     if g.fault is None:
         return None
-    g.entry["fault"] = g.fault.name
-    if g.fault.kind.wire is not None:
-        request.environ.get("local_stripe.faults", []).append(g.fault)
     g.fault.pause()
     return None if g.fault.commits else faulty(stripe, None)
-
-
-def path_name(path):
-    if path.startswith("/v1/account"):
-        return "accounts"
-    return OAUTH_PATHS.get(path)
 
 
 def faulty(stripe, real):
@@ -68,13 +78,19 @@ def faulty(stripe, real):
 
 
 def finish(response):
-    stripe = current_app.extensions["local_stripe"]
-    if g.fault is not None and g.fault.commits:
+    stripe = local_stripe()
+    failing = g.fault if g.fault is not None and g.fault.commits else None
+    if failing is not None and failing.kind.saves and not keyed.is_replayed(response):
+        response = faulty(stripe, response)
+        g.is_saved = True
+    keyed.keep(stripe, response)
+    if failing is not None and not failing.kind.saves:
         response = faulty(stripe, response)
     remember(stripe, response)
     dress(stripe, response)
     if g.entry is not None:
         g.entry["status"] = response.status_code
+        g.entry["replayed"] = keyed.is_replayed(response)
     return response
 
 
@@ -103,6 +119,7 @@ def dress(stripe, response):
     if request.path.startswith("/v1/"):
         version = request.headers.get("Stripe-Version", API_VERSION)
         response.headers["Stripe-Version"] = version
+        keyed.dress(response)
     elif request.path.startswith("/oauth/"):
         for cookie in ("machine_identifier", "private_machine_identifier"):
             response.set_cookie(cookie, mint("", 22), secure=True, httponly=True, samesite="None")
@@ -116,7 +133,8 @@ def is_named(stripe, response):
 
 
 def render(error):
-    return current_app.extensions["local_stripe"].json(error.body, error.status)
+    g.is_saved = getattr(error, "is_saved", True)
+    return local_stripe().json(error.body, error.status)
 
 
 def render_http(error):
@@ -124,4 +142,4 @@ def render_http(error):
     url = f"{request.method}: {request.path}"
     message = f"Unrecognized request URL ({url})." if error.code == 404 else error.description
     body = {"error": {"message": message, "type": "invalid_request_error"}}
-    return current_app.extensions["local_stripe"].json(body, error.code)
+    return local_stripe().json(body, error.code)

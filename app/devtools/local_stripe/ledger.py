@@ -47,8 +47,10 @@ class Application:
 
 @dataclass
 class Account:
+    """`controlled_by` names the platform that created the account by the API."""
+
     id: str
-    email: str
+    email: str | None
     country: str
     currency: str
     display_name: str
@@ -56,6 +58,13 @@ class Account:
     disabled_reason: str | None = None
     controlled_by: str | None = None
     is_platform: bool = False
+    details_submitted: bool = True
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def charges_enabled(self) -> bool:
+        """Whether it can be paid: its details are submitted and nothing restricts it."""
+        return self.details_submitted and self.disabled_reason is None
 
     @property
     def is_offered(self):

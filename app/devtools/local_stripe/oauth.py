@@ -1,8 +1,9 @@
 """connect.stripe.com: /oauth/token and /oauth/deauthorize."""
 
-from flask import Blueprint, current_app, request
+from flask import Blueprint, request
 
 from .authentication import authenticate
+from .current import local_stripe
 from .errors import (
     OAuthError,
     invalid_grant,
@@ -24,7 +25,7 @@ SCOPES = {"read_only": 1, "read_write": 2}
 
 @blueprint.post("/oauth/token")
 def token():
-    stripe = current_app.extensions["local_stripe"]
+    stripe = local_stripe()
     application = authenticate(stripe, request)
     grant_type = request.form.get("grant_type")
     if not grant_type:
@@ -152,7 +153,7 @@ def shown_refresh_token(stripe, connection):
 
 @blueprint.post("/oauth/deauthorize")
 def deauthorize():
-    stripe = current_app.extensions["local_stripe"]
+    stripe = local_stripe()
     application = authenticate(stripe, request)
     client_id = required(stripe, "client_id")
     check_client_id(stripe, application, client_id)

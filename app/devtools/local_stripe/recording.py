@@ -4,12 +4,18 @@ import threading
 from collections import Counter, deque
 
 from .authentication import Presented
+from .identifiers import mask
 
 KEPT = 50_000
+SECRET_HEADERS = ("Authorization", "Cookie")
+SECRET_FIELDS = ("client_secret", "refresh_token")
 
 
 class RequestLog:
-    def __init__(self):
+    """`is_made_up` tells the local Stripe's own keys from others, which are shown masked."""
+
+    def __init__(self, is_made_up):
+        self._is_made_up = is_made_up
         self._lock = threading.Lock()
         self._entries = deque(maxlen=KEPT)
         self._presented = Counter()
@@ -23,13 +29,17 @@ class RequestLog:
             "method": request.method,
             "path": request.path,
             "query": request.args.to_dict(flat=False),
-            "form": request.form.to_dict(),
+            "form": self._shown_form(request),
             "auth": list(presented.forms),
-            "key": presented.key,
-            "headers": dict(request.headers),
+            "key": None if presented.key is None else self._shown(presented.key),
+            "headers": shown_headers(request),
+            "stripe_version": request.headers.get("Stripe-Version"),
+            "stripe_account": request.headers.get("Stripe-Account"),
+            "idempotency_key": request.headers.get("Idempotency-Key"),
             "times_presented": None,
             "fault": None,
             "status": None,
+            "replayed": False,
         }
         with self._lock:
             code = entry["form"].get("code")
@@ -38,6 +48,18 @@ class RequestLog:
                 entry["times_presented"] = self._presented[code]
             self._entries.append(entry)
         return entry
+
+    def _shown_form(self, request):
+        """Codes are shown: they are good once, and tests count them."""
+        form = request.form.to_dict()
+        return {
+            name: self._shown(text) if name in SECRET_FIELDS else text
+            for name, text in form.items()
+        }
+
+    def _shown(self, secret):
+        """Somebody may have sent a real key by mistake."""
+        return secret if self._is_made_up(secret) else mask(secret)
 
     def entries(self):
         with self._lock:
@@ -51,3 +73,8 @@ class RequestLog:
         with self._lock:
             self._entries.clear()
             self._presented.clear()
+
+
+def shown_headers(request):
+    """Everything but what signs the caller in."""
+    return {name: value for name, value in request.headers if name not in SECRET_HEADERS}

@@ -67,6 +67,13 @@ SWITCHES = {
     "deauthorize_sends_event": Switch(True, "/oauth/deauthorize fires the webhook as well"),
     "live_connection_covers_test": Switch(True, "a live connection opens the account's test mode"),
     "forbidden_account_has_request_id": Switch(True, "the 403 of a foreign account names itself"),
+    "refusals_are_saved": Switch(
+        False, "refusals before an endpoint begins are kept under the Idempotency-Key too"
+    ),
+    "creation_sends_event": Switch(
+        False, "creating an account fires account.application.authorized"
+    ),
+    "account_creation_refused_text": Switch("", "the platform may not create accounts: the text"),
     "test_events_to_live_endpoint": Switch(True, "test events reach the live endpoint as well"),
 }
 

@@ -8,6 +8,8 @@ from . import memory
 from .cast import PLATFORM, application_named, new_ledger
 from .clock import Clock
 from .faults import Faults
+from .idempotency import IdempotencyKeys
+from .onboarding import Onboarding
 from .recording import RequestLog
 from .switches import Switches
 from .webhooks import Webhooks
@@ -20,9 +22,11 @@ class LocalStripe:
         self.redirect_uris = list(redirect_uris)
         self.clock = Clock(clock)
         self.faults = Faults()
-        self.requests = RequestLog()
+        self.requests = RequestLog(self.is_made_up)
         self.switches = Switches()
         self.replays = {}
+        self.keys = IdempotencyKeys()
+        self.onboarding = Onboarding()
         self.ledger = new_ledger(seed, self.clock.real())
         self.webhooks = Webhooks(self.clock, self.switches, self.application, webhook_url)
         if state_file is not None:
@@ -31,6 +35,12 @@ class LocalStripe:
     def application(self, livemode):
         """Our platform's application in one mode."""
         return application_named(self.ledger, PLATFORM, livemode)
+
+    def is_made_up(self, secret):
+        """Whether this key or token is one of ours, which opens nothing anywhere else."""
+        ledger = self.ledger
+        is_key = ledger.application_of_key(secret) is not None
+        return is_key or secret in ledger.tokens or secret in ledger.refresh_tokens
 
     def settings(self):
         """What to PATCH to the service's settings, both modes."""
@@ -68,6 +78,11 @@ class LocalStripe:
         """Stop the account's charges, or let them flow again with None."""
         with self.ledger.lock:
             account.disabled_reason = disabled_reason
+        self.account_changed(account)
+
+    def account_changed(self, account):
+        """Tell every platform that is connected to the account, by account.updated."""
+        with self.ledger.lock:
             held = [each for each in self.ledger.connections.values() if each.account is account]
         for connection in held:
             self.webhooks.account_updated(connection)
@@ -82,8 +97,10 @@ class LocalStripe:
         self.faults.lift_all()
         self.requests.clear()
         self.replays.clear()
+        self.keys.forget()
         self.switches.change(dict.fromkeys(self.switches.as_dict()))
         self.clock.advance(-self.clock.offset)
+        self.onboarding.forget()
         self.ledger = new_ledger(self.seed, self.clock.real())
         self.webhooks.forget()
 
