@@ -6,7 +6,8 @@ from flask import Flask
 
 from app import api, auth, edge, error_handlers, turns, warnings_at_start
 from app.background import Background
-from app.clients.stripe_connect import StripeConnect
+from app.clients.bulkhead import Bulkhead
+from app.clients.stripe import StripeConnect
 from app.crypto import Cipher
 from app.database import engine_options, watch
 from app.extensions import db, jwt, limiter
@@ -30,7 +31,9 @@ def create_app(config: Config | None = None) -> Flask:
         connect_url=config.stripe_connect_url,
         api_url=config.stripe_api_url,
         timeout=config.stripe_timeout,
-        max_in_flight=config.exchanges_in_flight,
+        bulkhead=Bulkhead(config.exchanges_in_flight),
+        proxy=config.stripe_proxy,
+        waiting=turns.paused,
     )
     app.extensions["background"] = Background(app)
     _bind_extensions(app, config)

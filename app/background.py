@@ -1,5 +1,6 @@
 """Small work that nobody waits for: one thread per process, started when it is first needed."""
 
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -7,7 +8,6 @@ from collections.abc import Callable, Hashable
 
 from flask import Flask
 
-from app.clients.transport import start_over_after_fork
 from app.logs import log
 
 MOST_WAITING = 500
@@ -28,7 +28,7 @@ class Background:
         self._app = app
         self._is_held = False
         self.start_over()
-        start_over_after_fork(self)
+        os.register_at_fork(after_in_child=self.start_over)
 
     def start_over(self) -> None:
         """Forget what waits: in a forked child the thread that would do it is not there."""

@@ -113,7 +113,6 @@ def _app(database_url: str, emulator: Emulator, environ: dict[str, str]) -> Iter
         yield app
         db.session.remove()
         db.engine.dispose()
-    app.extensions["stripe"].close()
 
 
 @pytest.fixture(name="make")

@@ -12,7 +12,7 @@ from typing import Literal
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.clients.stripe_connect import AccountNotConnected, AccountSnapshot, StripeConnect
+from app.clients.stripe import AccountNotConnected, AccountSnapshot, StripeConnect
 from app.database import database_now, read, transaction
 from app.errors import StripeBusy, StripeError
 from app.logs import log

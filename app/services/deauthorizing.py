@@ -13,7 +13,7 @@ from hashlib import sha256
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from app.clients.stripe_connect import StripeConnect
+from app.clients.stripe import StripeConnect
 from app.database import database_now, read, transaction
 from app.errors import StripeError, StripeRejectedPlatform
 from app.logs import log

@@ -17,7 +17,7 @@ from typing import TypeVar
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 
 from app import turns
-from app.clients.stripe_connect import AccountNotConnected, ConnectedAccount, StripeConnect
+from app.clients.stripe import AccountNotConnected, ConnectedAccount, StripeConnect
 from app.errors import NotSaved, StripeError, StripeUnreadable
 from app.logs import log
 from app.models import StripeAuthorization

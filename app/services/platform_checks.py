@@ -13,7 +13,7 @@ from typing import Literal
 from sqlalchemy import select
 
 from app.auth import Caller
-from app.clients.stripe_connect import PlatformCheck, StripeConnect
+from app.clients.stripe import PlatformCheck, StripeConnect
 from app.crypto import SecretUnreadable
 from app.database import database_now, read
 from app.errors import Forbidden

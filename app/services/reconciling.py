@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app.clients.stripe_connect import StripeConnect
+from app.clients.stripe import StripeConnect
 from app.database import database_now, read, transaction
 from app.errors import StripeBusy
 from app.models import Event, StripeAuthorization, StripeDeauthorization, StripeLinkAttempt

@@ -11,7 +11,7 @@ from sqlalchemy import Row, bindparam, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from app.auth import ADMIN, ORGANIZER, Role, role_rank
-from app.clients.stripe_connect import ConnectedAccount
+from app.clients.stripe import ConnectedAccount
 from app.database import database_now, transaction
 from app.errors import (
     Conflict,

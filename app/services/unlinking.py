@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.auth import ORGANIZER, Caller, require
-from app.clients.stripe_connect import StripeConnect
+from app.clients.stripe import StripeConnect
 from app.database import database_now, transaction
 from app.errors import Conflict, NotFound
 from app.extensions import db

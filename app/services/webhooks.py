@@ -16,9 +16,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.clients.stripe_connect import StripeConnect
-from app.clients.stripe_reading import parse_object
-from app.clients.webhook_signatures import is_signed
+from app.clients.stripe import StripeConnect
+from app.clients.stripe.reading import parse_object
+from app.clients.stripe.signatures import is_signed
 from app.database import read, transaction
 from app.errors import BadRequest, MalformedJson, Unavailable
 from app.extensions import db

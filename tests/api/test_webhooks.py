@@ -9,7 +9,7 @@ import pytest
 import stripe as public_stripe
 from sqlalchemy import select
 
-from app.clients.webhook_signatures import is_signed
+from app.clients.stripe.signatures import is_signed
 from app.database import transaction
 from app.extensions import db
 from app.models import (
@@ -169,7 +169,7 @@ class TestDeauthorized:
 
     def test_while_stripe_is_busy_with_linking_it_is_to_be_sent_again(self, app, hooks, connected):
         client = app.extensions["stripe"]
-        slots = [client.reserve() for _ in range(client._max_in_flight)]
+        slots = [client.reserve() for _ in range(client.bulkhead.size)]
         for slot in slots:
             slot.__enter__()
 

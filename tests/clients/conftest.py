@@ -1,11 +1,11 @@
-"""Clients under test, closed when their test is over."""
+"""Clients under test."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable
 
 import pytest
 
-from app.clients.stripe_connect import StripeConnect
+from app.clients.bulkhead import Bulkhead
+from app.clients.stripe import StripeConnect
 from app.errors import StripeError
 
 # Seconds for one call where a test does not say otherwise.
@@ -15,17 +15,18 @@ MakeStripe = Callable[..., StripeConnect]
 
 
 @pytest.fixture(name="make_stripe")
-def _make_stripe() -> Iterator[MakeStripe]:
+def _make_stripe() -> MakeStripe:
     """Make a client whose Stripe is at one address, and that has little time for a call."""
-    with ExitStack() as clients:
 
-        def make(url: str, *, timeout: float = TIMEOUT, max_in_flight: int = 200) -> StripeConnect:
-            stripe = StripeConnect(
-                connect_url=url, api_url=url, timeout=timeout, max_in_flight=max_in_flight
-            )
-            return clients.enter_context(closing(stripe))
+    def make(
+        url: str, *, timeout: float = TIMEOUT, max_in_flight: int = 200, **options: object
+    ) -> StripeConnect:
+        bulkhead = Bulkhead(max_in_flight)
+        return StripeConnect(
+            connect_url=url, api_url=url, timeout=timeout, bulkhead=bulkhead, **options
+        )
 
-        yield make
+    return make
 
 
 def exchange_failure(

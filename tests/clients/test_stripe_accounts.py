@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.clients.stripe_connect import AccountNotConnected
+from app.clients.stripe import AccountNotConnected
 from app.errors import (
     StripeBusy,
     StripeError,

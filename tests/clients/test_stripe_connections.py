@@ -11,8 +11,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from app.clients import transport
-from app.clients.stripe_connect import StripeConnect
+from app.clients.stripe import StripeConnect, deadline
 from app.errors import StripeError, StripeTimeout, StripeUnreachable, StripeUnreadable
 from tests.clients.certificates import make_self_signed
 from tests.clients.conftest import TIMEOUT
@@ -117,13 +116,13 @@ def full_listener() -> Iterator[str]:
 
 
 def test_connecting_has_less_time_than_the_whole_call(make_stripe, monkeypatch):
-    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.3)
+    monkeypatch.setattr(deadline, "CONNECT_TIMEOUT", 0.3)
     with full_listener() as url, ending_within(0.3):
         assert exchange(make_stripe(url, timeout=60)) == "stripe-unreachable"
 
 
 def test_tls_has_no_more_time_than_connecting(make_stripe, monkeypatch):
-    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.3)
+    monkeypatch.setattr(deadline, "CONNECT_TIMEOUT", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as listener, ending_within(0.3):
         stripe = make_stripe(f"https://127.0.0.1:{listener.getsockname()[1]}", timeout=60)
 
@@ -131,7 +130,7 @@ def test_tls_has_no_more_time_than_connecting(make_stripe, monkeypatch):
 
 
 def test_a_slow_answer_has_more_time_than_connecting(make_stripe, monkeypatch):
-    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.2)
+    monkeypatch.setattr(deadline, "CONNECT_TIMEOUT", 0.2)
 
     def answer_late(connection, server):
         server.over.wait(0.6)
@@ -142,7 +141,7 @@ def test_a_slow_answer_has_more_time_than_connecting(make_stripe, monkeypatch):
 
 
 def test_an_answer_without_end_is_cut_off_long_after_connecting_too(make_stripe, monkeypatch):
-    monkeypatch.setattr(transport, "CONNECT_TIMEOUT", 0.2)
+    monkeypatch.setattr(deadline, "CONNECT_TIMEOUT", 0.2)
     with serving(dripping(HEAD + b"\r\n", b" ")) as server:
         assert isinstance(failure_of(make_stripe(server.url)), StripeTimeout)
 
@@ -382,22 +381,6 @@ def test_a_hundred_calls_to_a_server_that_hangs_end_together_and_in_time(make_st
         assert len(server.requests) == 100
 
 
-def test_one_thread_watches_over_all_calls(make_stripe):
-    def watchdogs() -> set[threading.Thread]:
-        return {thread for thread in threading.enumerate() if thread.name == "call-deadlines"}
-
-    before = watchdogs()
-    with serving(hanging) as server, ThreadPoolExecutor(20) as threads:
-        stripe = make_stripe(server.url)
-        calls = [threads.submit(exchange, stripe) for _ in range(20)]
-        for _ in calls:
-            server.arrived.acquire()
-        during = watchdogs()
-        [call.result() for call in calls]
-
-    assert len(during - before) == 1
-
-
 def test_more_calls_than_agreed_are_refused_at_once_and_nothing_is_sent(make_stripe):
     with serving(hanging) as server, ThreadPoolExecutor(2) as threads:
         stripe = make_stripe(server.url, max_in_flight=2)
@@ -421,24 +404,35 @@ def test_a_slot_is_free_again_after_a_call_whatever_came_of_it(make_stripe):
         assert [exchange(stripe) for _ in range(3)] == ["stripe-unreadable"] * 3
 
 
-def test_a_closed_client_still_keeps_its_deadlines(make_stripe):
-    with serving(dripping(HEAD + b"\r\n", b" ")) as server:
-        stripe = make_stripe(server.url)
-        stripe.close()
-
-        assert isinstance(failure_of(stripe), StripeTimeout)
-
-
-def test_a_machine_that_has_no_thread_left_sends_nothing(make_stripe, monkeypatch):
+def refuse_threads(monkeypatch) -> None:
     def refuse(thread):
         raise RuntimeError("can't start new thread")
 
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+
+def test_a_machine_that_has_no_thread_left_to_look_up_a_name_sends_nothing(
+    make_stripe, monkeypatch
+):
     with serving(answering(http(GOOD_GRANT))) as server:
-        stripe = make_stripe(server.url)
+        stripe = make_stripe(f"http://localhost:{server.port}")
         with monkeypatch.context() as patched:
-            patched.setattr(threading.Thread, "start", refuse)
+            refuse_threads(patched)
             error = failure_of(stripe)
 
         assert isinstance(error, StripeUnreachable)
         assert server.requests == []
         assert exchange(stripe) == "acct_1Good"
+
+
+def test_a_machine_that_has_no_thread_left_still_asks_an_address(make_stripe, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        threads.submit(int).result()  # now its thread is there
+        stripe = make_stripe(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        refuse_threads(monkeypatch)
+        call = threads.submit(exchange, stripe)
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(http(GOOD_GRANT))
+
+            assert call.result() == "acct_1Good"

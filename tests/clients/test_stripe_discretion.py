@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.clients.stripe_connect import AccountNotConnected
+from app.clients.stripe import AccountNotConnected
 from app.errors import StripeError
 from tests.clients.certificates import make_self_signed
 from tests.clients.conftest import exchange_failure

@@ -3,15 +3,12 @@
 import ssl
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from app.clients import deadline
-from app.clients.transport import Transport
+from app.clients.stripe.transport import Transport
 from tests.clients.certificates import make_self_signed
 from tests.clients.raw_server import (
     GOOD_GRANT,
@@ -23,12 +20,12 @@ from tests.clients.raw_server import (
     serving,
 )
 
-# A server that hangs would be given up by requests alone; one that drips needs the watchdog.
+# A server that hangs would be given up by requests alone; one that drips needs a deadline.
 DRIP = dripping(b"HTTP/1.1 200 OK\r\n\r\n", b" ")
 ROOT = Path(__file__).parents[2]
 FORKING = """
 import os, sys, time
-from app.clients.transport import Transport
+from app.clients.stripe.transport import Transport
 transport = Transport(user_agent="test")
 transport.send("GET", sys.argv[1], timeout=0.3)
 child = os.fork()
@@ -52,14 +49,8 @@ def _tls(certificate: tuple[ssl.SSLContext, str]) -> ssl.SSLContext:
 
 
 @pytest.fixture(name="transport")
-def _transport(certificate: tuple[ssl.SSLContext, str]) -> Iterator[Transport]:
-    transport = Transport(user_agent="test", ca_file=certificate[1])
-    yield transport
-    transport.close()
-
-
-def watchdogs() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "call-deadlines"]
+def _transport(certificate: tuple[ssl.SSLContext, str]) -> Transport:
+    return Transport(user_agent="test", ca_file=certificate[1])
 
 
 def test_an_answer_over_tls_is_read(transport, tls):
@@ -109,22 +100,6 @@ def test_a_forked_child_has_its_deadlines_too():
         )
 
     assert finished.returncode == 0
-
-
-def test_the_watchdog_rests_when_nobody_calls_and_is_back_with_the_next_call(
-    transport, monkeypatch
-):
-    monkeypatch.setattr(deadline, "_IDLE", 0.01)
-    before = watchdogs()
-    with serving(DRIP) as server:
-        transport.send("GET", server.url, timeout=0.2)
-        for thread in set(watchdogs()) - set(before):
-            thread.join(10)
-        resting = watchdogs()
-        answer = transport.send("GET", server.url, timeout=0.2)
-
-    assert resting == before
-    assert answer.fault == "timeout"
 
 
 def test_what_was_sent_and_what_came_are_not_in_the_repr_of_an_answer(transport):

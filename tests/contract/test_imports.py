@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 ALLOWED = {
     "api": {"api", "auth", "clients", "database", "error_handlers", "errors", "extensions"},
     "services": {"services", "auth", "clients", "crypto", "database", "errors", "extensions"},
-    "clients": {"clients", "errors", "redaction", "turns"},
+    "clients": {"clients", "errors", "redaction"},
     "models": {"models", "crypto", "database", "extensions"},
 }
 ALLOWED["api"] |= {"models", "services", "logs", "redaction", "sign_in_limits", "account_looks"}

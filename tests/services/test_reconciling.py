@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from app.clients.bulkhead import Bulkhead
 from app.database import database_now, transaction
 from app.extensions import db
 from app.models import (
@@ -182,12 +183,11 @@ def test_a_stripe_that_does_not_answer_is_not_asked_again_and_again(app, make, d
             debt(f"acct_{number}")
     stripe.fault("hang", on="deauthorize")
     impatient = type(app.extensions["stripe"])(
-        connect_url=stripe.url, api_url=stripe.url, timeout=0.2, max_in_flight=5
+        connect_url=stripe.url, api_url=stripe.url, timeout=0.2, bulkhead=Bulkhead(5)
     )
 
     report = reconciling.reconcile(impatient)
 
-    impatient.close()
     assert report.pending == 10
     assert len(told(stripe)) == reconciling.PATIENCE
 

@@ -151,7 +151,6 @@ class World:
 
     def _seed(self) -> None:
         self.app = create_app(load_config(environment(self.environ)))
-        self._open.callback(self.app.extensions["stripe"].close)
         self._open.enter_context(self.app.app_context())
         self._open.callback(self._let_go)
         self.make = Factory()

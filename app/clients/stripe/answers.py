@@ -4,15 +4,15 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from app.clients.stripe_reading import LINKING, MAINTENANCE, Reading
-from app.clients.stripe_values import (
+from app.clients.stripe.reading import LINKING, MAINTENANCE, Reading
+from app.clients.stripe.transport import Answer
+from app.clients.stripe.values import (
     AccountNotConnected,
     AccountSnapshot,
     ConnectedAccount,
     Outcome,
     PlatformCheck,
 )
-from app.clients.transport import Answer
 from app.errors import StripeError, StripeModeMismatch, StripeRefused
 from app.redaction import plain_text
 

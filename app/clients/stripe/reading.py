@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
-from app.clients.transport import Answer
+from app.clients.stripe.transport import Answer
 from app.errors import (
     StripeError,
     StripeRejectedPlatform,
