@@ -1,15 +1,16 @@
 """
-How production serves: gthread, because a thread waits for Stripe during every exchange.
+How production serves: threads, because one waits for Stripe during every exchange, behind a loop
+that waits for slow clients.
 
 The configuration is read here, before any process is forked: with a fault gunicorn does not start.
+Nothing is loaded before the fork (no `--preload`): each process has threads and connections of its
+own.
 """
 
-import json
 import resource
 import sys
-from uuid import uuid4
 
-from gunicorn import util
+from gunicorn.workers.base import Worker
 
 from config import ConfigError, load_config
 
@@ -18,52 +19,35 @@ try:
 except ConfigError as error:
     sys.exit(f"{error}")
 
-# A thread may need four descriptors at once: its caller's socket, Stripe's twice, the database's.
+
+class WaitressWorker(Worker):
+    """Serves with waitress; loaded after the fork, so that SIGHUP brings new code."""
+
+    def run(self):
+        from app.http.worker import serve
+
+        serve(self)
+
+
+# Descriptors: two for each connection (a large body waits in a file), three for each thread
+# (Stripe's twice, the database's), some for the process.
+CONNECTIONS = 4096
 _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-wanted = 1024 + 4 * given.web_threads
+others = 256 + 3 * given.web_threads
+wanted = others + 2 * CONNECTIONS
 wanted = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
 resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 bind = f"{given.host}:{given.port}"
-worker_class = "gthread"
+worker_class = WaitressWorker
 workers = given.web_concurrency
 threads = given.web_threads
-worker_connections = given.web_threads * 4  # waiting to be read; a keep-alive connection counts
+worker_connections = max(64, (wanted - others) // 2)
 backlog = 2048
-keepalive = 5
 timeout = int(2 * given.stripe_timeout) + 30
 graceful_timeout = int(2 * given.stripe_timeout) + 30  # a stopping server finishes its links
-limit_request_line = 8190
-limit_request_fields = 60
-limit_request_field_size = 8190
 control_socket_disable = True  # it would be one file for all instances of a user
-forwarded_allow_ips = ""  # what proxies say is judged by TRUSTED_PROXIES alone
 accesslog = None  # the service writes its own line per request
 errorlog = "-"
 loglevel = "warning"
 worker_tmp_dir = "/dev/shm" if sys.platform == "linux" else None
-
-
-def tell_in_json_api(sock, status: int, reason: str, message: str) -> None:
-    """Refuse what is no HTTP request, or has too large a head: our code never sees it."""
-    error = {
-        "id": uuid4().hex,
-        "status": str(status),
-        "code": "internal" if status == 500 else "bad-parameter",
-        "title": reason,
-        "detail": "The request cannot be read, or its address or headers are too long.",
-    }
-    body = json.dumps({"errors": [error], "jsonapi": {"version": "1.0"}})
-    head = [
-        f"HTTP/1.1 {status} {reason}",
-        "Connection: close",
-        "Content-Type: application/vnd.api+json",
-        f"Content-Length: {len(body)}",
-        f"X-Request-ID: {error['id']}",
-        "X-Content-Type-Options: nosniff",
-        "Cache-Control: no-store",
-    ]
-    util.write_nonblock(sock, "\r\n".join([*head, "", body]).encode())
-
-
-util.write_error = tell_in_json_api  # there is no setting for it, and its own answer is a page

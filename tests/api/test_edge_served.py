@@ -49,7 +49,7 @@ def assert_told_in_json_api(answer: str, *statuses: int) -> None:
     assert int(headers["Content-Length"]) == len(body)
 
 
-@pytest.mark.parametrize("pieces", ["zz\r\n", "5\r\nab\r\n0\r\n\r\n", "-1\r\n\r\n"])
+@pytest.mark.parametrize("pieces", ["zz\r\n", "5\r\nabcdefg\r\n0\r\n\r\n", "-1\r\n\r\n"])
 @pytest.mark.parametrize("path", ["/v1/events", "/v1/stripe-authorizations"])
 def test_chunks_that_are_none_are_a_bad_request(service, path, pieces):
     start = START.replace("/v1/stripe-authorizations", path)

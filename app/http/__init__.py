@@ -1,0 +1,1 @@
+"""Around every request: what happens before a view sees it and after it has answered."""

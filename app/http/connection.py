@@ -1,0 +1,255 @@
+"""
+One client's connection: waitress's, with this service's limits, deadlines and error documents.
+
+waitress reads it without a thread, and hands each request to one when all of it has arrived. What
+it would let through with two meanings is refused here: a length beside chunks, folded headers, any
+transfer coding but `chunked`.
+"""
+
+import json
+import socket
+import time
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+from waitress.buffers import OverflowableBuffer
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError, TransferEncodingNotImplemented
+from waitress.task import ErrorTask, Task, WSGITask
+from waitress.utilities import (
+    BadRequest,
+    RequestEntityTooLarge,
+    RequestHeaderFieldsTooLarge,
+    build_http_date,
+)
+
+from app.logs import log
+
+LONGEST_LINE = 8190  # bytes: the request line, and each header
+MOST_HEADERS = 60
+LARGEST_HEAD = 65536
+LARGEST_BODY = 1024 * 1024 + 1  # bytes kept: one more than any view takes, so that it can tell
+MOST_DISCARDED = 16 * 1024 * 1024  # a larger body is refused before the client has sent it
+SILENCE = 10  # seconds without a byte in either direction
+WHOLE_REQUEST = 30  # seconds from a request's first byte to its last
+DETAILS = {
+    400: "This is not a valid HTTP request.",
+    414: "The address is too long.",
+    431: "The headers are too many or too long.",
+    500: "Something went wrong on our side. Please try again.",
+    501: "A body can be sent with a Content-Length or in chunks, in no other encoding.",
+}
+
+
+class UriTooLong(BadRequest):  # type: ignore[misc]
+    """The request line is longer than LONGEST_LINE."""
+
+    code = 414
+
+
+class BoundedBuffer(OverflowableBuffer):  # type: ignore[misc]
+    """Keeps the first LARGEST_BODY bytes of a body; the rest is read and dropped."""
+
+    def append(self, data: bytes) -> None:
+        """Keep what of *data* still fits."""
+        super().append(data[: max(0, LARGEST_BODY - len(self))])
+
+
+class RequestParser(HTTPRequestParser):  # type: ignore[misc]
+    """waitress's parser, but stricter. What body is too large the application decides."""
+
+    error: BadRequest | None
+    is_cut_short = False  # the client may go on sending after the answer
+
+    def received(self, data: bytes) -> int:
+        """Take *data*; return how much of it belongs to this request."""
+        consumed: int = super().received(data)
+        if isinstance(self.error, RequestHeaderFieldsTooLarge):
+            if b"\r\n" not in (self.header_plus + data)[: LONGEST_LINE + 2]:
+                self.error = UriTooLong("")
+        elif isinstance(self.error, RequestEntityTooLarge):
+            self.error, self.is_cut_short, self.expect_continue = None, True, False
+            self.headers["CONTENT_LENGTH"] = str(max(self.content_length, LARGEST_BODY))
+        return consumed
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Parse the head. Raises ParsingError or TransferEncodingNotImplemented."""
+        line, *rest = header_plus.split(b"\r\n")
+        headers = [header for header in rest if header]
+        if len(line) > LONGEST_LINE:
+            self._refuse(UriTooLong(""))
+        elif len(headers) > MOST_HEADERS or max(map(len, headers), default=0) > LONGEST_LINE:
+            self._refuse(RequestHeaderFieldsTooLarge(""))
+        else:
+            _check_line(line)
+            _check_headers(headers, is_old=line.endswith(b"1.0"))
+            super().parse_header(header_plus)
+        if self.body_rcv is not None:
+            self.body_rcv.buf = BoundedBuffer(self.adj.inbuf_overflow)
+
+    def _refuse(self, error: BadRequest) -> None:
+        super().parse_header(b"GET / HTTP/1.0\r\n")  # sets what an answer needs
+        self.error = error
+
+
+def _check_line(line: bytes) -> None:
+    if not line.endswith((b" HTTP/1.1", b" HTTP/1.0")):
+        raise ParsingError("Neither HTTP/1.1 nor HTTP/1.0")
+
+
+def _check_headers(headers: list[bytes], *, is_old: bool) -> None:
+    """Refuse headers from which two servers could read two different requests."""
+    if any(header[:1] in b" \t" for header in headers):
+        raise ParsingError("Folded header")
+    fields = [(name.lower(), value.strip(b" \t")) for name, _, value in map(_split, headers)]
+    lengths = [value for name, value in fields if name == b"content-length"]
+    encodings = [value.lower() for name, value in fields if name == b"transfer-encoding"]
+    if lengths and encodings or is_old and encodings or any(len(each) > 18 for each in lengths):
+        raise ParsingError("The length of the body is ambiguous")
+    if encodings not in ([], [b"chunked"]):
+        raise TransferEncodingNotImplemented("Transfer-Encoding")
+
+
+def _split(header: bytes) -> tuple[bytes, bytes, bytes]:
+    return header.partition(b":")
+
+
+class Answering(Task):  # type: ignore[misc]
+    """Writes the head of an answer: names as they are given, a connection closed only if needed."""
+
+    close_on_finish: bool
+
+    def build_response_header(self) -> bytes:
+        """Return the head. Without a length the body goes in chunks, or ends the connection."""
+        headers = [each for each in self.response_headers if self.has_body or not _is_length(each)]
+        if self.has_body and not any(map(_is_length, headers)):
+            headers += self._frame()
+        if self.close_on_finish or self.request.connection_close or self.channel.server.is_stopping:
+            self.close_on_finish = True
+            headers.append(("Connection", "close"))
+        elif self.version == "1.0":
+            headers.append(("Connection", "keep-alive"))
+        headers.append(("Date", build_http_date(self.start_time)))
+        lines = [f"HTTP/{self.version} {self.status}", *map(": ".join, headers), "", ""]
+        return "\r\n".join(lines).encode("latin-1")
+
+    def set_close_on_finish(self) -> None:
+        """Close after this answer."""
+        self.close_on_finish = True
+
+    def _frame(self) -> list[tuple[str, str]]:
+        """Return the header that says where the body ends, if closing does not."""
+        if self.content_length is not None:
+            return [("Content-Length", str(self.content_length))]
+        self.chunked_response = self.version == "1.1"
+        self.close_on_finish |= not self.chunked_response
+        return [("Transfer-Encoding", "chunked")] if self.chunked_response else []
+
+
+def _is_length(header: tuple[str, str]) -> bool:
+    return header[0].lower() == "content-length"
+
+
+class ApplicationTask(Answering, WSGITask):  # type: ignore[misc]
+    """A request for the application."""
+
+    def get_environment(self) -> dict[str, Any]:
+        """Return the WSGI environment, with the path as it was sent: `//v1` is not `/v1`."""
+        environ: dict[str, Any] = super().get_environment()
+        environ |= {"PATH_INFO": self.request.path, "SERVER_SOFTWARE": ""}
+        return environ
+
+    def execute(self) -> None:
+        """Have the application answer; who may still be sending a body is given time to stop."""
+        if self.request.is_cut_short:
+            self.close_on_finish = self.channel.lingers = True
+        super().execute()
+
+
+class RefusalTask(Answering, ErrorTask):  # type: ignore[misc]
+    """Refuses, as JSON:API, what the application never sees."""
+
+    def execute(self) -> None:
+        """Write the answer; the client may still be sending."""
+        self.close_on_finish = self.channel.lingers = True
+        status: int = self.request.error.code
+        request_id = uuid4().hex
+        body = json.dumps(refusal(status, request_id)).encode()
+        self.status = f"{status} {HTTPStatus(status).phrase}"
+        self.response_headers = [
+            ("Content-Type", "application/vnd.api+json"),
+            ("Content-Length", str(len(body))),
+            ("X-Request-ID", request_id),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Cache-Control", "no-store"),
+        ]
+        self.write(body)
+        log.info("request refused", request_id=request_id, status=status)
+
+
+def refusal(status: int, request_id: str) -> dict[str, Any]:
+    """Return the error document for *status*."""
+    error = {
+        "id": request_id,
+        "status": str(status),
+        "code": "internal" if status == 500 else "bad-parameter",
+        "title": HTTPStatus(status).phrase,
+        "detail": DETAILS[status],
+    }
+    return {"errors": [error], "jsonapi": {"version": "1.0"}}
+
+
+class Connection(HTTPChannel):  # type: ignore[misc]
+    """Closes itself when its client is too slow, and lingers where a refusal would be lost."""
+
+    parser_class = RequestParser
+    task_class = ApplicationTask
+    error_task_class = RefusalTask
+    close_when_flushed: bool
+    lingers = False
+    is_half_closed = False
+    request_began = 0.0
+
+    def received(self, data: bytes) -> bool:
+        """Take *data*, and note when a request begins."""
+        before = self.request
+        taken: bool = super().received(data)
+        if self.request is not before:
+            self.request_began = time.time()
+        return taken
+
+    def is_overdue(self, now: float, silence: float) -> bool:
+        """Whether nobody works for the client and it is silent or takes too long."""
+        if self.requests:
+            return False
+        is_late = self.request is not None and self.request_began < now - WHOLE_REQUEST
+        return is_late or self.last_activity < now - silence
+
+    def is_idle(self) -> bool:
+        """Whether it is between two requests."""
+        return not (self.requests or self.request or self.total_outbufs_len)
+
+    def readable(self) -> bool:
+        """Whether more is to be read; in the end only to be dropped."""
+        return self.is_half_closed or super().readable()
+
+    def handle_read(self) -> None:
+        """Read; a client that still sends when its refusal is out would otherwise get a reset."""
+        if not self.is_half_closed:
+            super().handle_read()
+            return
+        with suppress(OSError):
+            self.recv(65536)
+
+    def handle_write(self) -> None:
+        """Write; where the client may still be sending, close our direction first."""
+        if self.lingers and self.close_when_flushed:
+            self._flush_exception(self._flush_some)
+            if not self.total_outbufs_len and not self.will_close:
+                self.close_when_flushed, self.is_half_closed = False, True
+                with suppress(OSError):
+                    self.socket.shutdown(socket.SHUT_WR)
+                return
+        super().handle_write()

@@ -1,0 +1,207 @@
+"""
+Serves in one of gunicorn's worker processes: waitress, on the sockets that gunicorn has opened.
+
+Each of gunicorn's own threads waits for one client's request, so a few hundred clients that send
+half of one and fall silent stop a process. waitress reads every connection in the main thread.
+gunicorn stays in charge of processes, signals and settings; of these `bind`, `workers`, `threads`,
+`worker_connections`, `backlog`, `timeout` and `graceful_timeout` count.
+"""
+
+import os
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from gunicorn.workers.base import Worker
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.server import TcpWSGIServer, UnixWSGIServer
+
+from app.http.connection import LARGEST_HEAD, MOST_DISCARDED, SILENCE, Connection
+from app.logs import log
+
+LINGER = 1.0  # seconds in which a stopping server still takes requests on open connections
+SILENCE_WHEN_FULL = 1.0  # seconds, instead of SILENCE, when no more connections are accepted
+
+
+def serve(worker: Worker) -> None:
+    """Serve *worker*'s application until gunicorn says stop; then finish what is in flight."""
+    sockets: dict[int, Any] = {}
+    threads = RequestThreads(worker.cfg.threads)
+    servers = [_listen(worker, each.sock, sockets, threads) for each in worker.sockets]
+    Wakeup(worker.PIPE[0], sockets)
+    while worker.alive and worker.ppid == os.getppid():
+        _take_turn(worker, sockets)
+    for server in servers:
+        server.stop()
+    _finish(worker, sockets)
+    threads.stop()
+    wasyncore.close_all(sockets, ignore_all=True)
+
+
+def _listen(
+    worker: Worker, sock: socket.socket, sockets: dict[int, Any], threads: "RequestThreads"
+) -> "TcpServer | UnixServer":
+    kind = UnixServer if sock.family == socket.AF_UNIX else TcpServer
+    return kind(
+        worker.wsgi,
+        map=sockets,
+        _sock=sock,
+        dispatcher=threads,
+        adj=_adjustments(worker),
+        sockinfo=(sock.family, sock.type, sock.proto, sock.getsockname()),
+        bind_socket=False,
+    )
+
+
+def _adjustments(worker: Worker) -> Adjustments:
+    return Adjustments(
+        backlog=worker.cfg.backlog,
+        connection_limit=worker.cfg.worker_connections,
+        cleanup_interval=1,
+        inbuf_overflow=65536,  # larger bodies wait in a temporary file
+        max_request_header_size=LARGEST_HEAD,
+        max_request_body_size=MOST_DISCARDED,
+        clear_untrusted_proxy_headers=False,  # whom to believe is decided by TRUSTED_PROXIES
+        log_socket_errors=False,
+        ident=None,
+    )
+
+
+def _take_turn(worker: Worker, sockets: dict[int, Any], seconds: float = 1.0) -> None:
+    """Tell gunicorn that we live, and do what the sockets have for us within *seconds*."""
+    worker.notify()
+    wasyncore.loop(timeout=seconds, use_poll=True, map=sockets, count=1)
+
+
+def _finish(worker: Worker, sockets: dict[int, Any]) -> None:
+    """Answer what has been asked, for at most `graceful_timeout` seconds."""
+    give_up = time.monotonic() + worker.cfg.graceful_timeout
+    while time.monotonic() < give_up:
+        now = time.time()
+        connections = [each for each in sockets.values() if isinstance(each, Connection)]
+        if not connections:
+            break
+        for each in connections:
+            each.will_close |= each.is_overdue(now, LINGER if each.is_idle() else SILENCE)
+        _take_turn(worker, sockets, 0.1)
+
+
+class Listener:
+    """What both kinds of server have in common."""
+
+    channel_class = Connection
+    is_stopping = False
+    adj: Adjustments
+    active_channels: dict[int, Connection]
+    accepting: bool
+    effective_host: str
+    socket: socket.socket
+    in_connection_overflow: bool
+    del_channel: Callable[[], None]
+
+    def maintenance(self, now: float) -> None:
+        """Close every connection whose client is silent or takes too long."""
+        silence = SILENCE_WHEN_FULL if self.in_connection_overflow else SILENCE
+        for connection in self.active_channels.values():
+            if connection.is_overdue(now, silence):
+                connection.will_close = True
+
+    def stop(self) -> None:
+        """Accept no more connections; other processes may go on."""
+        self.is_stopping, self.accepting = True, False
+        self.del_channel()
+        self.socket.close()
+
+
+class TcpServer(Listener, TcpWSGIServer):  # type: ignore[misc]
+    """Listens on an address."""
+
+    def accept_connections(self) -> None:
+        """Begin; the server's name is where it listens, for clients that name no host."""
+        self.server_name = self.effective_host
+        super().accept_connections()
+
+
+class UnixServer(Listener, UnixWSGIServer):  # type: ignore[misc]
+    """Listens on a path."""
+
+    def fix_addr(self, _address: object) -> tuple[str, int]:
+        """Return the client's address: it has none."""
+        return ("", 0)
+
+
+class Wakeup(wasyncore.file_dispatcher):  # type: ignore[misc]
+    """Ends the wait for sockets when a signal arrives: Python writes a byte to this pipe."""
+
+    def writable(self) -> bool:
+        """Nothing is ever written."""
+        return False
+
+    def handle_read(self) -> None:
+        """Drop the bytes."""
+        self.recv(4096)
+
+
+class Task(Protocol):
+    """A connection with a request to answer."""
+
+    def service(self) -> None:
+        """Answer it."""
+
+
+class RequestThreads:
+    """
+    Runs tasks in at most *most* threads, started when they are needed.
+
+    Where the system refuses another thread, a task waits for one of those that are there: the first
+    is started at once, or RuntimeError is raised.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._started, self._idle, self._is_over = most, 0, 0, False
+        self._waiting: deque[Task] = deque()
+        self._changed = threading.Condition()
+        self._start()
+
+    def add_task(self, task: Task) -> None:
+        """Have *task* done by the next free thread."""
+        with self._changed:
+            self._waiting.append(task)
+            if len(self._waiting) > self._idle and self._started < self._most:
+                self._try_to_start()
+            self._changed.notify()
+
+    def stop(self) -> None:
+        """End every thread that has nothing to do; the others end with the process."""
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+
+    def _try_to_start(self) -> None:
+        try:
+            self._start()
+        except RuntimeError:
+            log.warning("no further thread can be started", threads=self._started)
+
+    def _start(self) -> None:
+        threading.Thread(target=self._work, name="request", daemon=True).start()
+        self._started += 1
+
+    def _work(self) -> None:
+        while (task := self._next()) is not None:
+            try:
+                task.service()
+            except Exception:  # because the thread is needed for the next task
+                log.error("a request's thread failed", exc_info=True)
+
+    def _next(self) -> Task | None:
+        with self._changed:
+            self._idle += 1
+            while not (self._waiting or self._is_over):
+                self._changed.wait()
+            self._idle -= 1
+            return self._waiting.popleft() if self._waiting else None
