@@ -157,3 +157,24 @@ def closing(connection: socket.socket, server: RawServer) -> None:
 def resetting(connection: socket.socket, server: RawServer) -> None:
     """Close with a reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def forwarding(connection: socket.socket, server: RawServer) -> None:
+    """Be a proxy: open the tunnel that CONNECT asks for, and carry bytes until a side closes."""
+    _, address, _ = server.requests[-1].split(b" ", 2)
+    host, _, port = address.decode().rpartition(":")
+    with socket.create_connection((host, int(port))) as target:
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 test\r\n\r\n")
+        back = threading.Thread(target=_carry, args=(target, connection), daemon=True)
+        back.start()
+        _carry(connection, target)
+        back.join(10)
+
+
+def _carry(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    for each in (source, target):
+        with suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
