@@ -5,7 +5,7 @@ from flask.cli import FlaskGroup, NoAppException
 
 from app import create_app
 from app.commands import COMMANDS
-from app.migrating import bind_migrations
+from app.db.migrations import bind_migrations
 from config import ConfigError
 
 

@@ -4,14 +4,18 @@ from datetime import timedelta
 
 from flask import Flask
 
-from app import api, auth, edge, error_handlers, turns, warnings_at_start
+from app import turns, warnings_at_start
+from app.auth import guard
 from app.background import Background
 from app.clients.bulkhead import Bulkhead
 from app.clients.stripe import StripeConnect
-from app.crypto import Cipher
-from app.database import engine_options, watch
+from app.db.engine import engine_options, watch
 from app.extensions import db, jwt, limiter
-from app.logs import configure_logging
+from app.http import edge, error_handlers, routing
+from app.jsonapi.documents import StrictJSONProvider
+from app.routes import ROUTES
+from app.security.crypto import Cipher
+from app.security.logs import configure_logging
 from config import Config, load_config
 
 
@@ -40,8 +44,9 @@ def create_app(config: Config | None = None) -> Flask:
     error_handlers.init_app(app)
     edge.init_app(app, config)
     turns.init_app(app)
-    auth.init_app(app)
-    api.init_app(app)
+    guard.init_app(app)
+    app.json = StrictJSONProvider(app)
+    routing.register(app, ROUTES)
     return app
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from flask import current_app
 
 from app.errors import StripeBusy
-from app.services.account_status import ON_DEMAND, refresh
+from app.services.accounts.status import ON_DEMAND, refresh
 
 
 class Link(Protocol):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 
 from flask import Flask
 
-from app.logs import log
+from app.security.logs import log
 
 MOST_WAITING = 500
 QUIET, LONGEST = 0.2, 2.0  # seconds without new work before any is done, and at most

@@ -22,6 +22,7 @@ class ServiceError(Exception):
 
     status: int = 500
     code: str = "internal"
+    is_plain: ClassVar[bool] = False  # told as `{"error": detail}` alone
 
     def __init__(
         self,

@@ -1,5 +1,8 @@
 """The extensions, unbound; `create_app` binds them."""
 
+from typing import Any
+
+from flask import current_app
 from flask_jwt_extended import JWTManager
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -25,3 +28,8 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 jwt = JWTManager()
 limiter = Limiter(key_func=get_remote_address)
+
+
+def bound(name: str) -> Any:
+    """Return what `create_app` has bound to the running application as *name*."""
+    return current_app.extensions[name]

@@ -13,10 +13,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import Flask, request
+from flask import Flask, g, request
 
-# What comes in bursts, and the header without which it is refused at once, with or without a turn.
-IN_BURSTS = {"/v1/stripe-authorizations": "Authorization", "/stripe/webhooks": "Stripe-Signature"}
 AT_ONCE = 3  # per process; one thread computes at a time, the others mostly wait for the database
 LONGEST = 4.0  # seconds of waiting; a burst of some hundreds has passed by then
 
@@ -57,7 +55,7 @@ def give_back(_error: BaseException | None = None) -> None:
 
 
 def _take_if_in_burst() -> None:
-    proof = IN_BURSTS.get(request.path) if request.method == "POST" else None
+    proof = g.route.burst_proof if g.route and request.method == "POST" else None
     if proof is not None and proof in request.headers:
         take()
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from app.logs import log
+from app.security.logs import log
 from config import Config
 
 STRIPE_HOSTS = {

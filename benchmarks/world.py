@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import psycopg2
 
 from app import create_app
-from app.database import transaction
+from app.auth.sessions import issue_access_token, new_session_id
+from app.db.transactions import transaction
 from app.extensions import db
 from app.models import Setting, User
-from app.services.sessions import issue_access_token, new_session_id
 from config import load_config
 from tests.processes import environment
 

@@ -7,8 +7,8 @@ from flask import Flask
 from jsonschema import validate
 from werkzeug.test import TestResponse
 
+from app.auth.sessions import issue_access_token, new_session_id
 from app.models import User
-from app.services.sessions import issue_access_token, new_session_id
 from tests.contract.jsonapi_schema import DOCUMENT
 
 JSON_API = "application/vnd.api+json"

@@ -14,9 +14,9 @@ from flask import Flask
 from flask_migrate import upgrade
 
 from app import create_app
+from app.db.migrations import bind_migrations
 from app.devtools.stripe_emulator import Emulator, Options
 from app.extensions import db
-from app.migrating import bind_migrations
 from config import load_config
 from tests.callers import Client
 from tests.factories import Factory

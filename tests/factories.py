@@ -4,7 +4,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.database import transaction
+from app.db.transactions import transaction
 from app.extensions import db
 from app.models import Event, Setting, StripeAuthorization, User, UsersEventsRole
 from tests.stripe_world import StripeWorld

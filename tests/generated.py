@@ -13,9 +13,10 @@ from flask import Flask
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from app.auth import ADMIN, ANYONE, COORGANIZER, ORGANIZER, OWNER, RELATIONSHIPS, RIGHTS, USER, Role
+from app.auth.policy import ADMIN, ANYONE, COORGANIZER, ORGANIZER, OWNER, USER, Role
 from app.extensions import db
 from app.models import Setting
+from app.routes import ROUTES
 from tests.callers import JSON_API, Client
 from tests.factories import Factory
 from tests.stripe_world import StripeWorld
@@ -53,7 +54,10 @@ CODES = {
     "not-saved",
     "unavailable",
 }
-RULES = sorted({route.split(" ")[1] for route in RIGHTS} | set(RELATIONSHIPS))
+RULES = sorted(address for route in ROUTES for address in route.addresses)
+METHODS_AND_RULES = sorted(
+    (method, address) for route in ROUTES for address in route.addresses for method in route.rights
+)
 METHODS = ["GET", "POST", "PATCH", "DELETE"]
 RENEWED_AFTER = 100  # requests: what was deleted meanwhile is there again
 
@@ -158,7 +162,7 @@ method = st.one_of(
     st.sampled_from(METHODS), st.sampled_from([*METHODS, "PUT", "HEAD", "OPTIONS", "TRACE"])
 )
 # Mostly what there is; else any method at any address.
-there = st.sampled_from(sorted(RIGHTS)).map(lambda route: tuple(route.split(" ")))
+there = st.sampled_from(METHODS_AND_RULES)
 route = st.one_of(there, there, there, st.tuples(method, st.sampled_from(RULES)))
 requests = st.builds(lambda route, *rest: (*route, *rest), route, reference, query, headers, body)
 

@@ -5,10 +5,10 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 from sqlalchemy.exc import StatementError
 
-from app.crypto import Cipher, Sealed, Secret, SecretUnreadable
-from app.database import transaction
+from app.db.transactions import transaction
 from app.extensions import db
 from app.models import Setting, StripeAuthorization
+from app.security.crypto import Cipher, Sealed, Secret, SecretUnreadable
 
 OLD, NEW, LOST = (Fernet.generate_key().decode() for _ in range(3))
 PLACE = "settings.sealed_stripe_secret_key"

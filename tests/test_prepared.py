@@ -4,10 +4,10 @@ import pytest
 from sqlalchemy import bindparam, select
 from sqlalchemy.exc import DBAPIError
 
-from app.database import read
+from app.db.prepared import Prepared
+from app.db.reads import read
 from app.extensions import db
 from app.models import User
-from app.prepared import Prepared
 
 BY_EMAIL = select(User.id, User.created_at).where(
     User.email == bindparam("email"), User.session_generation == 0, User.email.like("%@%")

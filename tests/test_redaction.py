@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 import structlog
 
-from app.redaction import mask_secret, plain_text, redact
+from app.security.redaction import mask_secret, plain_text, redact
 
 TOKENS = [
     f"{kind}_{rest}"

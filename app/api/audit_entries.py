@@ -1,15 +1,32 @@
 """`audit-entry`: who did what to keys, links and roles."""
 
 from flask import g
+from marshmallow_jsonapi import fields
 
-from app.api.jsonapi import Listing
-from app.api.schemas import AuditEntrySchema
-from app.auth import current_caller
+from app.auth.guard import current_caller
+from app.jsonapi.fields import Moment, Text
+from app.jsonapi.resources import CollectionResource, Schema, dasherize
 from app.models import AuditEntry
 from app.services.audit import list_entries
 
 
-class AuditEntryList(Listing):
+class AuditEntrySchema(Schema):
+    """One deed that was recorded."""
+
+    class Meta:
+        type_ = "audit-entry"
+        inflect = dasherize
+
+    id = fields.Str(dump_only=True)
+    at = Moment(dump_only=True)
+    action = Text(dump_only=True)
+    subject = Text(dump_only=True)
+    user_id = fields.Str(dump_only=True)
+    event_id = fields.Str(dump_only=True)
+    request_id = Text(dump_only=True)
+
+
+class AuditEntryList(CollectionResource):
     """`GET` the trail, newest first. Nothing writes here but the deeds themselves."""
 
     schema = AuditEntrySchema

@@ -5,19 +5,15 @@ from typing import Any
 from flask import current_app, g
 from flask_rest_jsonapi_next.data_layers.alchemy import SqlalchemyDataLayer
 
-from app.api.jsonapi import Detail, Listing
-from app.api.schemas import (
-    EventSchema,
-    StripeAuthorizationSchema,
-    StripeLinkAttemptSchema,
-    UserSchema,
-)
-from app.auth import current_caller
+from app.api.event_schema import EventSchema
+from app.api.stripe_authorization_schema import StripeAuthorizationSchema
+from app.api.user_schema import UserSchema
+from app.auth.guard import current_caller
 from app.extensions import db
-from app.models import Event, StripeLinkAttempt
-from app.services.attempts import list_attempts
-from app.services.event_editing import change_event, create_event, delete_event
-from app.services.events import add_people, list_events, read_event
+from app.jsonapi.resources import CollectionResource, DetailResource
+from app.models import Event
+from app.services.events.edit import change_event, create_event, delete_event
+from app.services.events.queries import add_people, list_events, read_event
 
 PEOPLE = {"owner", "organizers", "coorganizers"}
 INCLUDES = {
@@ -35,7 +31,7 @@ class EventDataLayer(SqlalchemyDataLayer):
         return create_event(data, current_caller())
 
 
-class EventList(Listing):
+class EventList(CollectionResource):
     """`GET` published events and one's own; `POST` a new one, which is then one's own."""
 
     schema = EventSchema
@@ -62,7 +58,7 @@ class EventList(Listing):
         return count, _with_people(page)
 
 
-class EventDetail(Detail):
+class EventDetail(DetailResource):
     """One event, by id or identifier."""
 
     schema = EventSchema
@@ -77,20 +73,6 @@ class EventDetail(Detail):
     def delete(self, event: str) -> dict[str, Any]:
         delete_event(event, current_caller(), current_app.extensions["stripe"])
         return {"meta": {"message": "Object successfully deleted"}}
-
-
-class EventStripeLinkAttempts(Listing):
-    """The history of an event's attempts to link an account."""
-
-    schema = StripeLinkAttemptSchema
-    includes = {"user": UserSchema}
-    sorts = {
-        "started-at": StripeLinkAttempt.started_at,
-        "finished-at": StripeLinkAttempt.finished_at,
-    }
-
-    def get_page(self, event: str) -> tuple[int, list[StripeLinkAttempt]]:
-        return list_attempts(event, current_caller(), g.query.page)
 
 
 def _with_people(events: list[Event]) -> list[Event]:

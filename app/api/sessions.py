@@ -2,36 +2,25 @@
 
 from typing import Any
 
-from flask import Blueprint, current_app, jsonify, request
+from flask import current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from app.auth import current_caller, identify
+from app.auth import sessions
+from app.auth.guard import current_caller, identify
+from app.auth.sign_in_limits import client_address, limit_attempts
 from app.errors import ServiceError, Unauthenticated
-from app.services import sessions
-from app.services.sessions import InvalidCredentials
-from app.sign_in_limits import client_address, limit_attempts
-
-blueprint = Blueprint("sessions", __name__)
 
 
 class MissingCredentials(ServiceError):
     """The body does not hold what it takes to sign in."""
 
     status = 400
+    is_plain = True
 
     def __init__(self) -> None:
         super().__init__("username or password missing")
 
 
-@blueprint.errorhandler(MissingCredentials)
-@blueprint.errorhandler(InvalidCredentials)
-def refuse(error: ServiceError) -> ResponseReturnValue:
-    """Refuse in the words that the frontend looks for."""
-    return {"error": error.detail}, error.status, error.headers
-
-
-@blueprint.post("/auth/session")
-@blueprint.post("/v1/auth/login")
 @limit_attempts
 def sign_in() -> ResponseReturnValue:
     """Give an access token for an e-mail and its password; a refresh token if one is asked for."""
@@ -45,7 +34,6 @@ def sign_in() -> ResponseReturnValue:
     return jsonify(answer)
 
 
-@blueprint.post("/v1/auth/token/refresh")
 def refresh() -> ResponseReturnValue:
     """Give another access token of the same session for its refresh token."""
     caller = identify("refresh")
@@ -54,7 +42,6 @@ def refresh() -> ResponseReturnValue:
     return jsonify(access_token=sessions.issue_access_token(caller, caller.session_id))
 
 
-@blueprint.post("/v1/auth/logout")
 def sign_out() -> ResponseReturnValue:
     """End the session; any of its tokens will do."""
     caller = identify("access", "refresh")
@@ -64,7 +51,6 @@ def sign_out() -> ResponseReturnValue:
     return jsonify(success=True)
 
 
-@blueprint.post("/v1/auth/fresh-login")
 @limit_attempts
 def sign_in_again() -> ResponseReturnValue:
     """Give a fresh access token of the same session for one's own password."""

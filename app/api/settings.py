@@ -5,21 +5,21 @@ from typing import Any
 from flask import request
 from marshmallow import ValidationError
 
-from app.api.jsonapi import Detail
-from app.api.settings_schema import SettingSchema
-from app.auth import current_caller
-from app.error_handlers import faults_of
+from app.api.setting_schema import SettingSchema
+from app.auth.guard import current_caller
 from app.errors import ManyInvalid, NotFound
-from app.services.platform_settings import (
+from app.http.error_handlers import faults_of
+from app.jsonapi.resources import DetailResource
+from app.services.platform.reveal import reveal_secret
+from app.services.platform.settings import (
     SeenSettings,
     change_settings,
     find_stale_masks,
     read_settings,
 )
-from app.services.revealing import reveal_secret
 
 
-class SettingDetail(Detail):
+class SettingDetail(DetailResource):
     """The one row of settings, at `/settings` and at `/settings/1`."""
 
     schema = SettingSchema

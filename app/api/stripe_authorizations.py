@@ -7,13 +7,18 @@ from flask import current_app, g, request
 from flask_rest_jsonapi_next.data_layers.alchemy import SqlalchemyDataLayer
 
 from app.account_looks import look_soon
-from app.api.jsonapi import Detail, Linkage, Listing
-from app.api.schemas import EventSchema, StripeAuthorizationSchema
-from app.auth import COORGANIZER, ORGANIZER, current_caller, require
+from app.api.event_schema import EventSchema
+from app.api.stripe_authorization_schema import StripeAuthorizationSchema
+from app.auth.guard import current_caller
+from app.auth.policy import CONNECT, COORGANIZER, ORGANIZER, require
 from app.errors import Forbidden, IdMismatch, NotFound
 from app.extensions import db
+from app.jsonapi.resources import CollectionResource, DetailResource, RelationshipResource
 from app.models import Event, StripeAuthorization
-from app.services.authorizations import (
+from app.services.events.queries import find_event, read_event, read_events
+from app.services.linking.claim import EVENT, Wish
+from app.services.linking.link import Grant, exchange_code, keep_account
+from app.services.linking.links import (
     NOT_LINKED,
     SeenAuthorization,
     list_authorizations,
@@ -21,10 +26,7 @@ from app.services.authorizations import (
     read_event_authorization,
     seen,
 )
-from app.services.claiming import EVENT, Wish
-from app.services.events import find_event, read_event, read_events
-from app.services.linking import Grant, exchange_code, keep_account
-from app.services.unlinking import unlink_account
+from app.services.linking.unlink import unlink_account
 
 
 class LinkingDataLayer(SqlalchemyDataLayer):
@@ -42,7 +44,7 @@ def before_create_object(
     data["grant"] = exchange_code(_wish(data["event"], data), current_app.extensions["stripe"])
 
 
-class StripeAuthorizationList(Listing):
+class StripeAuthorizationList(CollectionResource):
     """`GET` the links that the caller may see in full; `POST` a code to link an account."""
 
     schema = StripeAuthorizationSchema
@@ -79,7 +81,7 @@ class StripeAuthorizationList(Listing):
         return document, 201 if self.is_new else 200, headers if self.is_new else {}
 
 
-class StripeAuthorizationDetail(Detail):
+class StripeAuthorizationDetail(DetailResource):
     """One link, by its own id. A PATCH brings a new code; its event stays."""
 
     schema = StripeAuthorizationSchema
@@ -109,7 +111,7 @@ class EventStripeAuthorization(StripeAuthorizationDetail):
         return _unlink(read_event_authorization(event, current_caller()))
 
 
-class StripeAuthorizationEvent(Detail):
+class StripeAuthorizationEvent(DetailResource):
     """The event of a link."""
 
     schema = EventSchema
@@ -119,7 +121,7 @@ class StripeAuthorizationEvent(Detail):
         return read_event(str(link.event_id), current_caller())
 
 
-class StripeAuthorizationEventLinkage(Linkage):
+class StripeAuthorizationEventLinkage(RelationshipResource):
     """The linkage from a link to its event."""
 
     schema = StripeAuthorizationSchema
@@ -135,7 +137,7 @@ class StripeAuthorizationEventLinkage(Linkage):
         }
 
 
-class EventStripeAuthorizationLinkage(Linkage):
+class EventStripeAuthorizationLinkage(RelationshipResource):
     """The linkage from an event to its link of the current mode; null if there is none to see."""
 
     schema = EventSchema
@@ -175,7 +177,7 @@ def _keep(grant: Grant | StripeAuthorization) -> SeenAuthorization:
 
 def _relink(data: dict[str, Any], link: SeenAuthorization) -> SeenAuthorization:
     """Exchange a new code and put what it grants in the place of *link*."""
-    require(link.role, ORGANIZER, "connect another account")
+    require(link.role, CONNECT)
     if data["id"] != str(link.id):
         raise IdMismatch("The id is not that of the address.", pointer="/data/id")
     if "event" in data:

@@ -6,10 +6,10 @@ from typing import Any
 from flask import current_app, request
 from marshmallow_jsonapi import fields
 
-from app.api.fields import Flag, Moment, Text
-from app.api.jsonapi import Schema, Strict, dasherize
-from app.auth import current_caller
-from app.services.platform_checks import check_platform_for
+from app.auth.guard import current_caller
+from app.jsonapi.fields import Flag, Moment, Text
+from app.jsonapi.resources import Schema, StrictResource, dasherize
+from app.services.platform.checks import check_platform_for
 
 
 class StripeCheckSchema(Schema):
@@ -26,7 +26,7 @@ class StripeCheckSchema(Schema):
     checks = fields.Function(lambda found: [asdict(each) for each in found.checks])
 
 
-class StripeCheckList(Strict):
+class StripeCheckList(StrictResource):
     """
     `POST`, with a document of the type or without any body, to have the keys checked now.
 
@@ -35,8 +35,12 @@ class StripeCheckList(Strict):
 
     schema = StripeCheckSchema
 
-    def post(self) -> tuple[dict[str, Any], int]:
+    @classmethod
+    def check_document(cls) -> None:
         if request.get_data():
-            self.schema().load(request.get_json())
+            super().check_document()
+
+    def post(self) -> tuple[dict[str, Any], int]:
+        self.check_document()
         found = check_platform_for(current_caller(), current_app.extensions["stripe"])
         return self.dump(found), 201

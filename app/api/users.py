@@ -1,13 +1,13 @@
 """`user`: oneself, or for an admin anybody."""
 
-from app.api.jsonapi import Detail
-from app.api.schemas import UserSchema
-from app.auth import current_caller
+from app.api.user_schema import UserSchema
+from app.auth.guard import current_caller
+from app.jsonapi.resources import DetailResource
 from app.models import User
 from app.services.users import read_user
 
 
-class UserDetail(Detail):
+class UserDetail(DetailResource):
     """One user, by id or as `me`."""
 
     schema = UserSchema

@@ -4,13 +4,37 @@ from typing import Any
 
 from flask import g
 from flask_rest_jsonapi_next.data_layers.alchemy import SqlalchemyDataLayer
+from marshmallow import validate
+from marshmallow_jsonapi import fields
 
-from app.api.jsonapi import Detail, Listing
-from app.api.schemas import UserSchema, UsersEventsRoleSchema
-from app.auth import current_caller
+from app.api.event_schema import to_event
+from app.api.user_schema import UserSchema, to_user
+from app.auth.guard import current_caller
 from app.extensions import db
+from app.jsonapi.fields import Text
+from app.jsonapi.resources import CollectionResource, DetailResource, Schema, dasherize
 from app.models import UsersEventsRole
-from app.services.roles import give_role, list_roles, take_role
+from app.services.events.roles import give_role, list_roles, take_role
+
+
+class UsersEventsRoleSchema(Schema):
+    """A role that somebody has at an event; the user is named by linkage or by `email`."""
+
+    class Meta:
+        type_ = "users-events-role"
+        inflect = dasherize
+
+    id = fields.Str(dump_only=True)
+    role = Text(
+        required=True,
+        validate=validate.OneOf(
+            ["owner", "organizer", "coorganizer"],
+            error="The role is owner, organizer or coorganizer.",
+        ),
+    )
+    email = Text(load_only=True, allow_none=True)
+    user = to_user()
+    event = to_event()
 
 
 class RoleDataLayer(SqlalchemyDataLayer):
@@ -26,14 +50,14 @@ class RoleDataLayer(SqlalchemyDataLayer):
         )
 
 
-class UsersEventsRoleList(Listing):
+class UsersEventsRoleList(CollectionResource):
     """`POST` to give a role; reading is per event."""
 
     schema = UsersEventsRoleSchema
     data_layer = {"class": RoleDataLayer, "session": db.session, "model": UsersEventsRole}
 
 
-class UsersEventsRoleDetail(Detail):
+class UsersEventsRoleDetail(DetailResource):
     """One role, to be taken away."""
 
     schema = UsersEventsRoleSchema
@@ -43,7 +67,7 @@ class UsersEventsRoleDetail(Detail):
         return {"meta": {"message": "Object successfully deleted"}}
 
 
-class EventUsersEventsRoles(Listing):
+class EventUsersEventsRoles(CollectionResource):
     """The roles at an event."""
 
     schema = UsersEventsRoleSchema

@@ -1,14 +1,11 @@
 """Where Stripe tells us what happened to connected accounts."""
 
-from flask import Blueprint, current_app, jsonify, request
+from flask import current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from app.services.webhooks import receive
-
-blueprint = Blueprint("webhooks", __name__)
+from app.services.deauthorization.incoming import receive
 
 
-@blueprint.post("/stripe/webhooks")
 def receive_webhook() -> ResponseReturnValue:
     """Take an event. Any 2xx tells Stripe not to send it again; the signature is the proof."""
     receive(

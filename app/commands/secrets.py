@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
-from app.crypto import cipher
+from app.security.crypto import cipher
 from app.services.rotation import Report, count_rows, rotate_secrets
 
 

@@ -8,10 +8,10 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from app.crypto import SecretUnreadable
-from app.services import reconciling
-from app.services.disconnecting import forget_debts
-from app.services.platform_checks import check_platform
+from app.security.crypto import SecretUnreadable
+from app.services.accounts.disconnection import forget_debts
+from app.services.deauthorization import reconcile as reconciling
+from app.services.platform.checks import check_platform
 
 
 @click.group("stripe")

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import click
 from flask.cli import with_appcontext
 
+from app.auth.passwords import Unacceptable
 from app.models import User
 from app.services import users as accounts
-from app.services.passwords import Unacceptable
 
 password_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input."

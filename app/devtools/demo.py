@@ -19,13 +19,13 @@ from flask_migrate import upgrade
 from sqlalchemy import select
 
 from app import create_app
-from app.auth import Caller
-from app.database import transaction
+from app.auth.policy import Caller
+from app.db.migrations import bind_migrations
+from app.db.transactions import transaction
 from app.devtools.stripe_emulator import DEFAULT_PORT, Options, create_emulator
 from app.extensions import db
-from app.migrating import bind_migrations
 from app.models import Event, Setting, User
-from app.services.event_editing import create_event
+from app.services.events.edit import create_event
 from app.services.users import create_user
 from config import INSTANCE, ROOT, Config, load_config
 

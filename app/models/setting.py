@@ -5,9 +5,9 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.crypto import EncryptedText, Sealed, Secret
-from app.database import UTCDateTime
+from app.db.types import UTCDateTime
 from app.extensions import db
+from app.security.crypto import EncryptedText, Sealed, Secret
 
 
 class Setting(db.Model):

@@ -5,10 +5,11 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.crypto import EncryptedText, Sealed, Secret
-from app.database import UTCDateTime, database_now
+from app.db.clock import database_now
+from app.db.types import UTCDateTime
 from app.extensions import db
 from app.models.event import Event
+from app.security.crypto import EncryptedText, Sealed, Secret
 
 
 class StripeAuthorization(db.Model):

@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.database import UTCDateTime, database_now
+from app.db.clock import database_now
+from app.db.types import UTCDateTime
 from app.extensions import db
 from app.models.user import User
 

@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.database import UTCDateTime, database_now
+from app.db.clock import database_now
+from app.db.types import UTCDateTime
 from app.extensions import db
 
 

@@ -3,11 +3,11 @@
 import structlog
 from sqlalchemy import func, select
 
-from app.auth import Caller
+from app.auth.policy import Caller
+from app.db.pages import Page
 from app.errors import Forbidden
 from app.extensions import db
 from app.models import AuditEntry
-from app.services.pages import Page
 
 
 def record(

@@ -15,9 +15,10 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
-from app.crypto import Cipher, EncryptedText, Sealed, SecretUnreadable
-from app.database import read, transaction
+from app.db.reads import read
+from app.db.transactions import transaction
 from app.extensions import Base, db
+from app.security.crypto import Cipher, EncryptedText, Sealed, SecretUnreadable
 
 BATCH = 50  # rows; few enough that nobody waits for them noticeably
 

@@ -3,14 +3,15 @@
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from app.auth import ADMIN, Caller
-from app.database import transaction
+from app.auth import passwords
+from app.auth.policy import ADMIN, Caller
+from app.auth.sessions import normalize_email
+from app.db.transactions import transaction
 from app.errors import Forbidden, NotFound
 from app.extensions import db
 from app.models import User
-from app.services import audit, passwords
-from app.services.references import read_id
-from app.services.sessions import normalize_email
+from app.services import audit
+from app.services.identifiers import read_id
 
 LONGEST_EMAIL = 254  # RFC 5321, as corrected by erratum 1690
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from app.database import transaction
+from app.db.transactions import transaction
 from app.extensions import db
 from app.models import AuditEntry
 from tests.api.test_settings import change
@@ -161,7 +161,7 @@ def test_a_deed_that_fails_leaves_no_entry(admin, monkeypatch):
     def fail(*_given, **_more):
         raise RuntimeError
 
-    monkeypatch.setattr("app.services.platform_settings._record_change", fail)
+    monkeypatch.setattr("app.services.platform.settings._record_change", fail)
     admin.app.test_client().patch(
         "/v1/settings",
         json={"data": {"type": "setting", "id": "1", "attributes": {"stripe-client-id": "ca_x"}}},

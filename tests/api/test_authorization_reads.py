@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import text
 
-from app.database import transaction
-from app.services.events import read_events
+from app.db.transactions import transaction
+from app.services.events.queries import read_events
 from tests.callers import assert_error, document
 
 PUBLIC = {"stripe-publishable-key"}

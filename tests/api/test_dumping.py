@@ -8,9 +8,9 @@ from marshmallow import fields
 from marshmallow_jsonapi.fields import BaseRelationship
 
 from app.api import ADDRESSES
-from app.api.dumping import Dumper
-from app.api.fields import Moment
-from app.auth import Role
+from app.auth.policy import Role
+from app.jsonapi.dumping import Dumper
+from app.jsonapi.fields import Moment
 
 SCHEMAS = sorted(
     {schema for each in ADDRESSES for schema in (each.schema, *each.includes.values())},

@@ -13,11 +13,12 @@ from limits import RateLimitItemPerMinute
 from sqlalchemy import text
 from werkzeug.exceptions import default_exceptions
 
-from app import auth
-from app.edge import LARGEST_BODY
+from app.auth.policy import PUBLIC
 from app.errors import RateLimited
 from app.extensions import db
-from app.logs import configure_logging
+from app.http.edge import LARGEST_BODY
+from app.http.routing import Route, register
+from app.security.logs import configure_logging
 from tests.callers import JSON_API, assert_error, document, link_document
 
 LINKS = "/v1/stripe-authorizations"
@@ -567,14 +568,16 @@ FORWARDED = {
 
 def _echo(app):
     """A view that says whom we think we are talking to."""
-    rights = {**auth.RIGHTS, "GET /v1/echo": auth.ANYONE}
-    app.add_url_rule("/v1/echo", "echo", lambda: {"a": request.remote_addr, "u": request.url_root})
-    return rights
+
+    def echo():
+        return {"a": request.remote_addr, "u": request.url_root}
+
+    register(app, [Route(("/v1/echo",), echo, {"GET": PUBLIC})])
 
 
 @pytest.fixture(name="echo")
-def _echoing(app, monkeypatch):
-    monkeypatch.setattr("app.auth.RIGHTS", _echo(app))
+def _echoing(app):
+    _echo(app)
 
 
 def test_without_trusted_proxies_what_they_say_is_not_believed(client, echo, organizer):
@@ -711,13 +714,12 @@ def test_without_a_list_nobody_is_allowed(client):
 
 
 @pytest.fixture(name="failing")
-def _failing(app, monkeypatch):
+def _failing(app):
     def fail():
         code = "ac_CANARYcanary00000000000000000000"
         raise RuntimeError(f"sk_live_CANARY0000000000000000 and {code}")
 
-    monkeypatch.setattr("app.auth.RIGHTS", {**auth.RIGHTS, "GET /v1/failing": auth.ANYONE})
-    app.add_url_rule("/v1/failing", "failing", fail)
+    register(app, [Route(("/v1/failing",), fail, {"GET": PUBLIC})])
 
 
 @pytest.fixture(name="log")
@@ -727,7 +729,7 @@ def _log(request, monkeypatch, app):
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stderr", written)
         configure_logging("info", getattr(request, "param", "json"))
-        for module in ("app.edge", "app.error_handlers"):
+        for module in ("app.http.edge", "app.http.error_handlers"):
             patch.setattr(f"{module}.log", structlog.get_logger())
         yield written
     configure_logging("warning", "console")
@@ -766,12 +768,11 @@ def test_what_the_library_refuses_is_told_in_words_of_ours(client, method, path)
     assert error["detail"] not in [each.description for each in default_exceptions.values()]
 
 
-def test_too_many_requests_are_told_when_to_come_back(app, client, monkeypatch):
+def test_too_many_requests_are_told_when_to_come_back(app, client):
     def refuse():
         raise RateLimited("Too many.", headers={"Retry-After": "7"})
 
-    monkeypatch.setattr("app.auth.RIGHTS", {**auth.RIGHTS, "GET /v1/many": auth.ANYONE})
-    app.add_url_rule("/v1/many", "many", refuse)
+    register(app, [Route(("/v1/many",), refuse, {"GET": PUBLIC})])
 
     response = raw(client, "GET", "/v1/many")
 
@@ -816,7 +817,7 @@ def _guesses_refused(client, count, forwarded_for):
 
 @pytest.fixture(name="sixth_is_too_many")
 def _sixth_is_too_many(monkeypatch):
-    monkeypatch.setattr("app.services.guesses.PER_ADDRESS", RateLimitItemPerMinute(5))
+    monkeypatch.setattr("app.auth.failed_sign_ins.PER_ADDRESS", RateLimitItemPerMinute(5))
 
 
 def test_an_address_that_nobody_vouches_for_does_not_evade_the_limits(client, sixth_is_too_many):

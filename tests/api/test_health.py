@@ -7,8 +7,8 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
+from app.db.migrations import newest_migration
 from app.extensions import db
-from app.migrating import newest_migration
 from config import ROOT
 from tests.conftest import make_app
 from tests.processes import environment

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from app.database import database_now, transaction
+from app.db.clock import database_now
+from app.db.transactions import transaction
 from app.extensions import db
 from app.models import (
     Event,

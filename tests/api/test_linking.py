@@ -268,7 +268,7 @@ def test_an_event_without_stripe_is_not_linked_and_the_code_stays_free(link, mak
 
 
 def test_nothing_is_linked_while_a_key_of_the_platform_is_missing(link, platform, stripe, app):
-    from app.database import transaction
+    from app.db.transactions import transaction
     from app.models import Setting
 
     with transaction() as session:

@@ -92,7 +92,7 @@ def test_what_cannot_be_given_back_now_stays_owed(link, stripe):
 
 
 def test_a_wrong_key_of_ours_is_the_administrators_business(link, stripe, platform):
-    from app.database import transaction
+    from app.db.transactions import transaction
     from app.models import Setting
 
     with transaction() as session:

@@ -4,11 +4,11 @@ import jwt
 import pytest
 from argon2 import PasswordHasher
 
-from app.database import transaction
+from app.auth import passwords
+from app.auth.passwords import make_hash
+from app.db.transactions import transaction
 from app.extensions import db
 from app.models import EndedSession, User
-from app.services import passwords
-from app.services.passwords import make_hash
 from tests.callers import JSON_API, Client, assert_error
 from tests.conftest import SECRETS
 from tests.simultaneous import at_once

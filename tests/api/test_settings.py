@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
-from app.database import transaction
+from app.db.transactions import transaction
 from app.extensions import db
 from app.models import AuditEntry
 from tests.callers import assert_error, document

@@ -6,10 +6,10 @@ import socket
 import pytest
 from flask import Flask
 
+from app.auth import passwords
+from app.auth.passwords import make_hash
+from app.auth.sign_in_limits import client_address
 from app.extensions import limiter
-from app.services import passwords
-from app.services.passwords import make_hash
-from app.sign_in_limits import client_address
 from tests.callers import JSON_API, Client, assert_error
 from tests.conftest import make_app
 from tests.simultaneous import at_once

@@ -14,7 +14,7 @@ LINKS = "/v1/stripe-authorizations"
 
 @pytest.fixture(name="database_url")
 def _database_url(database_url, monkeypatch):
-    monkeypatch.setattr("app.database.SQLITE_WAITS", 0.2)
+    monkeypatch.setattr("app.db.engine.SQLITE_WAITS", 0.2)
     return database_url
 
 
@@ -59,7 +59,7 @@ def test_what_stripe_granted_is_kept_once_the_other_writer_is_done(
 
     exchange = organizer.app.extensions["stripe"].exchange_code
     monkeypatch.setattr(organizer.app.extensions["stripe"], "exchange_code", spend)
-    monkeypatch.setattr("app.services.linking.time.sleep", wait)
+    monkeypatch.setattr("app.services.linking.link.time.sleep", wait)
 
     answer = organizer.post(LINKS, link_document(event, stripe.code()))
 

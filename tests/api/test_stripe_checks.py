@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.database import transaction
+from app.db.transactions import transaction
 from app.extensions import db
 from app.models import Setting
 from tests.callers import assert_error, document

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.database import transaction
+from app.auth.sessions import issue_access_token, issue_refresh_token, new_session_id
+from app.auth.tokens import CLAIMS
+from app.db.transactions import transaction
 from app.models import User
-from app.services.sessions import issue_access_token, issue_refresh_token, new_session_id
-from app.tokens import CLAIMS
 from tests.callers import Client, assert_error
 from tests.conftest import SECRETS
 

@@ -6,11 +6,13 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text
 
-from app.database import database_now, transaction
+from app.db.clock import database_now
+from app.db.transactions import transaction
 from app.errors import StripeUnreachable
 from app.extensions import db
 from app.models import AuditEntry, Setting, StripeAuthorization, StripeDeauthorization
-from app.services import deauthorizing, event_editing
+from app.services.deauthorization import outbox
+from app.services.events import edit as event_editing
 from tests.callers import assert_error, document
 
 PATH = "/v1/stripe-authorizations"
@@ -273,36 +275,34 @@ class Interrupted:
 
 def owe_it(account_id="acct_1") -> int:
     with transaction() as session:
-        deauthorizing.lock_accounts(session, False, account_id)
-        return deauthorizing.owe(
-            session, account_id, livemode=False, client_id="ca_1", event_id=None
-        )
+        outbox.lock_accounts(session, False, account_id)
+        return outbox.owe(session, account_id, livemode=False, client_id="ca_1", event_id=None)
 
 
 def test_what_is_owed_again_while_stripe_is_told_stays_owed(app):
     debt = owe_it()
 
-    assert not deauthorizing.pay(debt, Interrupted(owe_it))
+    assert not outbox.pay(debt, Interrupted(owe_it))
     assert [each.id for each in owed()] == [debt]
-    assert deauthorizing.pay(debt, Interrupted(lambda: None))
+    assert outbox.pay(debt, Interrupted(lambda: None))
     assert owed() == []
 
 
 def test_nobody_tells_stripe_what_somebody_is_telling_it(app):
     debt = owe_it()
     second = Interrupted(lambda: None)
-    first = Interrupted(lambda: deauthorizing.pay(debt, second))
+    first = Interrupted(lambda: outbox.pay(debt, second))
 
-    assert deauthorizing.pay(debt, first)
+    assert outbox.pay(debt, first)
     assert (first.told, second.told) == (1, 0)
 
 
 def test_what_somebody_else_has_paid_is_done(app):
     debt = owe_it()
-    deauthorizing.pay(debt, Interrupted(lambda: None))
+    outbox.pay(debt, Interrupted(lambda: None))
     late = Interrupted(lambda: None)
 
-    assert deauthorizing.pay(debt, late)
+    assert outbox.pay(debt, late)
     assert late.told == 0
 
 
@@ -311,7 +311,7 @@ def test_nothing_is_sent_for_an_account_that_is_linked_again(app, make):
     make.link(make.event(), stripe_user_id="acct_1")
     stripe = Interrupted(lambda: None)
 
-    assert not deauthorizing.pay(debt, stripe)
+    assert not outbox.pay(debt, stripe)
     assert stripe.told == 0
     assert owed() == []
 
@@ -321,7 +321,7 @@ def test_each_failure_doubles_the_wait_until_the_next_try(app):
     away = Interrupted(lambda: None, StripeUnreachable("Not there."))
     waits = []
     for _ in range(3):
-        deauthorizing.pay(debt, away)
+        outbox.pay(debt, away)
         row = owed()[0]
         now = db.session.scalar(select(database_now()))
         waits.append(round((row.next_try_at - now) / timedelta(seconds=1)))

@@ -10,7 +10,7 @@ import stripe as public_stripe
 from sqlalchemy import select
 
 from app.clients.stripe.signatures import is_signed
-from app.database import transaction
+from app.db.transactions import transaction
 from app.extensions import db
 from app.models import (
     AuditEntry,

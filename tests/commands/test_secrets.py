@@ -10,10 +10,10 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import select, text
 
-from app.crypto import Cipher
-from app.database import transaction
+from app.db.transactions import transaction
 from app.extensions import db
 from app.models import Setting, StripeAuthorization
+from app.security.crypto import Cipher
 from tests.conftest import SECRETS
 from tests.postgres import free_port
 from tests.processes import ROOT, environment, run_manage

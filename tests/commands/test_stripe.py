@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from app.commands.stripe import stripe as command
-from app.database import database_now, transaction
+from app.db.clock import database_now
+from app.db.transactions import transaction
 from app.extensions import db
 from app.models import AuditEntry, Setting, StripeDeauthorization, StripeLinkAttempt
 from tests.processes import Program

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from app.auth.passwords import make_hash
 from app.commands.users import users
 from app.extensions import db
 from app.models import AuditEntry, User
-from app.services.passwords import make_hash
 from app.services.users import UserExists, create_user
 from tests.callers import Client
 from tests.processes import run_manage

@@ -34,6 +34,7 @@ PATCH /v1/stripe-authorizations/<authorization>
 PATCH /v1/stripe-authorizations/<authorization>/relationships/event
 POST /auth/session
 POST /stripe/webhooks
+POST /stripe/webhooks/
 POST /v1/auth/fresh-login
 POST /v1/auth/login
 POST /v1/auth/logout

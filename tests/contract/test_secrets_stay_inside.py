@@ -21,10 +21,10 @@ from sqlalchemy import inspect, text
 
 import app as service_package
 from app.commands import COMMANDS
-from app.crypto import Cipher, EncryptedText
-from app.database import transaction
+from app.db.transactions import transaction
 from app.extensions import Base, db
 from app.models import Setting, StripeAuthorization
+from app.security.crypto import Cipher, EncryptedText
 from tests import processes
 from tests.callers import JSON_API, link_document
 from tests.conftest import make_app

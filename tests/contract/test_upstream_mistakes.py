@@ -9,9 +9,9 @@ import json
 
 import pytest
 
+from app.auth.sessions import issue_access_token, new_session_id
 from app.extensions import db
 from app.models import Event, StripeAuthorization
-from app.services.sessions import issue_access_token, new_session_id
 from tests.callers import JSON_API, Client, assert_error, document, link_document
 
 LINKS = "/v1/stripe-authorizations"

@@ -11,10 +11,11 @@ from sqlalchemy import select
 
 from app.account_looks import look_soon
 from app.background import MOST_WAITING, Background
-from app.database import database_now, transaction
+from app.db.clock import database_now
+from app.db.transactions import transaction
 from app.extensions import db
 from app.models import AuditEntry, Setting, StripeAuthorization
-from app.services.account_status import refresh
+from app.services.accounts.status import refresh
 
 PATH = "/v1/stripe-authorizations"
 AT_ONCE = 8

@@ -5,9 +5,9 @@ import threading
 import pytest
 from argon2 import PasswordHasher
 
+from app.auth import passwords
+from app.auth.passwords import Unacceptable, is_outdated, is_password, make_hash, turn
 from app.errors import RateLimited
-from app.services import passwords
-from app.services.passwords import Unacceptable, is_outdated, is_password, make_hash, turn
 
 
 def test_what_is_kept_is_an_argon2id_hash_with_a_salt_of_its_own():

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from app.clients.bulkhead import Bulkhead
-from app.database import database_now, transaction
+from app.db.clock import database_now
+from app.db.transactions import transaction
 from app.extensions import db
 from app.models import (
     EndedSession,
@@ -18,7 +19,7 @@ from app.models import (
     StripeLinkAttempt,
     StripeWebhookEvent,
 )
-from app.services import reconciling
+from app.services.deauthorization import reconcile as reconciling
 
 CUT = "/oauth/deauthorize"
 ACCOUNT = "/v1/accounts/"

@@ -12,10 +12,10 @@ from cryptography.fernet import Fernet
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import insert, select, text, update
 
-from app.crypto import Cipher, EncryptedText, Secret, SecretUnreadable
-from app.database import transaction
+from app.db.transactions import transaction
 from app.extensions import Base, db
 from app.models import Event, Setting, StripeAuthorization
+from app.security.crypto import Cipher, EncryptedText, Secret, SecretUnreadable
 from app.services import rotation
 from app.services.rotation import rotate_secrets, secret_columns
 from tests.conftest import SECRETS, make_app

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from sqlalchemy import delete, select, update
 
-from app.auth import Caller
-from app.database import database_now, transaction
+from app.auth.policy import Caller
+from app.db.clock import database_now
+from app.db.transactions import transaction
 from app.errors import ServiceError
 from app.extensions import db
 from app.models import (
@@ -24,9 +25,9 @@ from app.models import (
     StripeDeauthorization,
     StripeLinkAttempt,
 )
-from app.services.claiming import Wish
-from app.services.linking import Grant, exchange_code, keep_account
-from app.services.reconciling import reconcile
+from app.services.deauthorization.reconcile import reconcile
+from app.services.linking.claim import Wish
+from app.services.linking.link import Grant, exchange_code, keep_account
 from tests.callers import Client, document, link_document
 from tests.webhooks import Webhooks
 

@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app import create_app
+from app.auth.sessions import issue_access_token, new_session_id
 from app.extensions import db
 from app.models import Event, Setting, User
-from app.services.sessions import issue_access_token, new_session_id
 from config import load_config
 from tests.callers import JSON_API, link_document
 from tests.factories import Factory

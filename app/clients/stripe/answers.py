@@ -14,7 +14,7 @@ from app.clients.stripe.values import (
     PlatformCheck,
 )
 from app.errors import StripeError, StripeModeMismatch, StripeRefused
-from app.redaction import plain_text
+from app.security.redaction import plain_text
 
 _ACCOUNT_ID = re.compile(r"acct_[A-Za-z0-9]{1,64}")
 _TOKEN = re.compile(r"[!-~]{1,500}")

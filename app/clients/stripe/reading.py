@@ -14,7 +14,7 @@ from app.errors import (
     StripeUnreachable,
     StripeUnreadable,
 )
-from app.redaction import plain_text
+from app.security.redaction import plain_text
 
 _NAMED_ACCOUNT = re.compile(rb'"stripe_user_id"\s*:\s*"(acct_[A-Za-z0-9]{1,64})"')
 

@@ -1,0 +1,79 @@
+"""`setting`: the members of the platform's settings, and what may be written to them."""
+
+import unicodedata
+from typing import Any
+
+from marshmallow import ValidationError, validate
+from marshmallow_jsonapi import fields
+
+from app.auth.policy import ADMIN
+from app.errors import IdMismatch
+from app.jsonapi.fields import Flag, Text
+from app.jsonapi.resources import Schema, dasherize
+from app.security.redaction import ELLIPSIS
+from app.services.platform.keys import SLOTS
+from app.services.platform.settings import SECRET_KEYS
+
+LONGEST_KEY = 500
+INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+class Key(Text):
+    """
+    A key of Stripe's: one line, trimmed. One that recognizably belongs elsewhere is refused.
+
+    What is shortened (`sk_live_…a1B2`) is judged later, by the current value.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(longest=LONGEST_KEY, allow_none=True, **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        trimmed = value.strip() if isinstance(value, str) else value
+        text = super()._deserialize(trimmed, attr, data, **kwargs)
+        if any(unicodedata.category(character) in INVISIBLE for character in text):
+            raise ValidationError("This holds characters that are not text.")
+        fault = None if ELLIPSIS in text else SLOTS[self.name].judge(text)
+        if fault:
+            raise ValidationError(fault)
+        return text
+
+
+class SettingSchema(Schema):
+    """The settings. The four secrets are shown, masked, to administrators alone."""
+
+    PRIVATE = dict.fromkeys(SECRET_KEYS, ADMIN)
+
+    class Meta:
+        type_ = "setting"
+        inflect = dasherize
+        self_url = "/v1/settings/{id}"
+        self_url_kwargs = {"id": "<id>"}
+
+    id = fields.Str()
+    stripe_mode = Text(
+        validate=validate.OneOf(
+            ["debug", "production"], error="The mode is debug (test keys) or production (live)."
+        )
+    )
+    is_stripe_activated = Flag(dump_only=True)
+    stripe_client_id = Key()
+    stripe_publishable_key = Key()
+    stripe_test_client_id = Key()
+    stripe_test_publishable_key = Key()
+    stripe_secret_key = Key()
+    stripe_test_secret_key = Key()
+    stripe_webhook_secret = Key()
+    stripe_test_webhook_secret = Key()
+
+    def load(self, data: Any, **kwargs: Any) -> Any:
+        """Load a document about the settings, whose id is "1": otherwise IdMismatch."""
+        resource = data.get("data") if isinstance(data, dict) else None
+        if isinstance(resource, dict) and resource.get("type") == self.Meta.type_:
+            _check_id(resource.get("id"))
+        return super().load(data, **kwargs)
+
+
+def _check_id(given: Any) -> None:
+    if isinstance(given, bool) or str(given) != "1":
+        raise IdMismatch('The id of the settings is "1".', pointer="/data/id")

@@ -1,0 +1,57 @@
+"""`stripe-authorization-request`: where the browser starts its trip to Stripe."""
+
+from typing import Any
+
+from flask import current_app
+from flask_rest_jsonapi_next.data_layers.alchemy import SqlalchemyDataLayer
+from marshmallow_jsonapi import fields
+
+from app.api.event_schema import to_event
+from app.auth.guard import current_caller
+from app.extensions import db
+from app.jsonapi.fields import Moment, Text
+from app.jsonapi.resources import CollectionResource, Schema, dasherize
+from app.models import StripeAuthorizationRequest
+from app.services.linking.authorization_requests import AuthorizationRequest, create_request
+
+
+class StripeAuthorizationRequestSchema(Schema):
+    """The browser's trip to Stripe: where it goes, and what it must bring back."""
+
+    class Meta:
+        type_ = "stripe-authorization-request"
+        inflect = dasherize
+
+    id = fields.Str(dump_only=True)
+    redirect_uri = Text(longest=2000)
+    authorize_url = Text(dump_only=True)
+    state = Text(dump_only=True)
+    expires_at = Moment(dump_only=True)
+    event = to_event()
+
+
+class RequestDataLayer(SqlalchemyDataLayer):
+    """The library's data layer, with our service in the place of a bare INSERT."""
+
+    def create_object(
+        self, data: dict[str, Any], view_kwargs: dict[str, Any]
+    ) -> AuthorizationRequest:
+        config = current_app.extensions["config"]
+        return create_request(
+            data["event"],
+            current_caller(),
+            redirect_uri=data.get("redirect_uri"),
+            allowed_uris=config.stripe_redirect_uris,
+            connect_url=config.stripe_connect_url,
+        )
+
+
+class StripeAuthorizationRequestList(CollectionResource):
+    """`POST` to get the address at Stripe, with a state of ours."""
+
+    schema = StripeAuthorizationRequestSchema
+    data_layer = {
+        "class": RequestDataLayer,
+        "session": db.session,
+        "model": StripeAuthorizationRequest,
+    }

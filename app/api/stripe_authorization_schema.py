@@ -1,0 +1,66 @@
+"""`stripe-authorization`: the members of a link, and who sees which."""
+
+from typing import Any
+
+from marshmallow import validate
+from marshmallow_jsonapi import fields
+
+from app.auth.policy import COORGANIZER
+from app.jsonapi.fields import Flag, Moment, Related, Text
+from app.jsonapi.resources import Schema, dasherize
+
+NO_CODE = "There is no authorization code. Please connect with Stripe first."
+VISIBLE_ASCII = r"[\x21-\x7e]{1,255}"
+
+
+class StripeAuthorizationSchema(Schema):
+    """
+    A link. Never a token and never a code: the schema does not know them, or only to write.
+
+    `stripe-user-id` is public where Stripe.js needs it: if Stripe sent no key for the account.
+    """
+
+    PRIVATE = dict.fromkeys(
+        ("stripe_user_id", "livemode", "scope", "linked_at", "account_status", "display_name"),
+        COORGANIZER,
+    )
+
+    class Meta:
+        type_ = "stripe-authorization"
+        inflect = dasherize
+        self_url = "/v1/stripe-authorizations/{id}"
+        self_url_kwargs = {"id": "<id>"}
+
+    id = fields.Str()
+    stripe_publishable_key = Text(dump_only=True)
+    stripe_user_id = Text(dump_only=True)
+    livemode = Flag(dump_only=True)
+    scope = Text(dump_only=True)
+    linked_at = Moment(dump_only=True)
+    account_status = Text(dump_only=True)
+    display_name = Text(dump_only=True)
+    stripe_auth_code = Text(
+        load_only=True,
+        required=True,
+        error_messages={"required": NO_CODE, "null": NO_CODE},
+        validate=validate.Regexp(
+            VISIBLE_ASCII + r"\Z", error="The code must be 1 to 255 visible ASCII characters."
+        ),
+    )
+    state = Text(load_only=True)
+    event = Related(
+        type_="event",
+        schema="EventSchema",
+        id_field="id",
+        attribute="event",
+        include_resource_linkage=True,
+        required=True,
+        self_url="/v1/stripe-authorizations/{id}/relationships/event",
+        self_url_kwargs={"id": "<id>"},
+        related_url="/v1/stripe-authorizations/{id}/event",
+        related_url_kwargs={"id": "<id>"},
+    )
+
+    def hidden(self, obj: Any) -> frozenset[str]:
+        hidden = super().hidden(obj)
+        return hidden if obj.has_own_key else hidden - {"stripe_user_id"}

@@ -1,0 +1,115 @@
+"""
+The guard at the door: a token becomes a caller, and the table of routes says who may pass.
+
+That somebody is signed in, or an administrator, is enforced here. Roles at an event are enforced
+where the event is known, by the same right (`app/auth/policy.py`).
+"""
+
+from typing import Any
+
+from flask import Flask, g, request
+from sqlalchemy import bindparam, exists, or_, select
+
+from app.auth.policy import ADMIN, ANYONE, Caller, Right
+from app.auth.tokens import read_token
+from app.db.prepared import Prepared
+from app.db.reads import read
+from app.errors import Internal, Unauthenticated
+from app.models import EndedSession, User
+
+SESSION = Prepared(
+    select(or_(User.is_admin, User.is_super_admin).label("is_admin")).where(
+        User.id == bindparam("user_id"),
+        User.session_generation == bindparam("generation"),
+        ~User.is_blocked,
+        User.deleted_at.is_(None),
+        ~exists().where(EndedSession.id == bindparam("session_id")),
+    )
+)
+
+
+def init_app(app: Flask) -> None:
+    """Guard every route of *app*."""
+    app.before_request(_guard)
+
+
+def current_caller() -> Caller:
+    """Return who is asking in this request."""
+    caller: Caller = g.caller
+    return caller
+
+
+def _guard() -> None:
+    """Refuse a bad token everywhere, no token where one is needed, and a route without a right."""
+    if request.url_rule is None or request.method == "OPTIONS":
+        return
+    right = g.route.right(request.method) if g.route else None
+    if right is None:
+        raise Internal
+    g.caller = _caller_of_header(right)
+    g.caller_id = g.caller.id
+    if right.least > ANYONE and g.caller.is_anonymous:
+        raise Unauthenticated
+    if right.least == ADMIN and not g.caller.is_admin:
+        _refuse(g.route.view, right)
+
+
+def _refuse(view: Any, right: Right) -> None:
+    """Refuse somebody who is no administrator; what is wrong with their document goes first."""
+    check_document = getattr(view, "check_document", None)
+    if check_document is not None and request.method in ("POST", "PATCH"):
+        check_document()
+    raise right.refusal()
+
+
+def _caller_of_header(right: Right) -> Caller:
+    """
+    Under /v1 the header counts, and a bad one is refused even where none is needed.
+
+    People who sign in may send a token that has ended: that is often why they sign in.
+    """
+    reads_header = request.path.startswith("/v1/")
+    is_signing_in = request.path.startswith("/v1/auth/") and right.least == ANYONE
+    return identify("access") if reads_header and not is_signing_in else Caller()
+
+
+def identify(*token_types: str) -> Caller:
+    """
+    Return who sent the token in the Authorization header (`JWT …` or `Bearer …`).
+
+    Without a header it is nobody. Raises Unauthenticated like `caller_of`.
+    """
+    header = request.headers.get("Authorization")
+    if header is None:
+        return Caller()
+    scheme, _, token = header.strip().partition(" ")
+    if scheme.lower() not in ("jwt", "bearer"):
+        raise Unauthenticated("The Authorization header must read: JWT <access token>.")
+    return caller_of(token.strip(), *token_types)
+
+
+def caller_of(token: str, *token_types: str) -> Caller:
+    """
+    Return whose *token* it is.
+
+    Raises Unauthenticated unless it is one of *token_types* that is ours, in time, of a session
+    that goes on and of a user who may sign in.
+    """
+    said = read_token(token, *token_types)
+    found = read(
+        SESSION,
+        {
+            "user_id": said.user_id,
+            "session_id": said.session_id,
+            "generation": said.session_generation,
+        },
+    )
+    if not found:
+        raise Unauthenticated("The session has ended. Please sign in again.")
+    return Caller(
+        id=said.user_id,
+        is_admin=found[0].is_admin,
+        session_id=said.session_id,
+        session_generation=said.session_generation,
+        is_fresh=said.is_fresh,
+    )

@@ -1,0 +1,117 @@
+"""
+Who may do what: roles, rights, and the caller who has them. Knows no web framework.
+
+`app/routes.py` names one of these rights for every method of every address. The same object is
+asked where the role at an event is known, so that table and check cannot disagree.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, func, select
+
+from app.errors import Forbidden
+from app.models import UsersEventsRole
+
+
+class Role(IntEnum):
+    """What somebody is to an event (or, for ANYONE, USER and ADMIN, to the platform)."""
+
+    ANYONE = 0
+    USER = 1
+    COORGANIZER = 2
+    ORGANIZER = 3
+    OWNER = 4
+    ADMIN = 5
+
+
+ANYONE, USER, COORGANIZER, ORGANIZER, OWNER, ADMIN = Role
+
+WHO = {
+    COORGANIZER: "people who work at the event",
+    ORGANIZER: "organizers and owners of the event",
+    OWNER: "owners of the event",
+    ADMIN: "administrators",
+}
+
+
+@dataclass(frozen=True)
+class Right:
+    """The *least* role that something takes; *deed* completes "Only organizers can …"."""
+
+    least: Role
+    deed: str = "do this"
+
+    def refusal(self) -> Forbidden:
+        """Return the error for somebody whose role is not enough."""
+        return Forbidden(f"Only {WHO.get(self.least, 'users')} can {self.deed}.")
+
+
+PUBLIC = Right(ANYONE)  # of a draft event, whatever is public of it starts at COORGANIZER (404)
+SIGNED_IN = Right(USER)
+EDIT_EVENT = Right(COORGANIZER, "change the event")
+DELETE_EVENT = Right(OWNER, "delete the event")
+MANAGE_TEAM = Right(OWNER, "see and change who works at the event")
+CONNECT = Right(ORGANIZER, "connect a Stripe account")
+DISCONNECT = Right(ORGANIZER, "disconnect the Stripe account")
+READ_HISTORY = Right(ORGANIZER, "see the history of connections")
+CHANGE_SETTINGS = Right(ADMIN, "change the settings")
+CHECK_PLATFORM = Right(ADMIN, "check the platform's keys")
+READ_AUDIT_TRAIL = Right(ADMIN, "read the audit trail")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who is asking. `id` is None for somebody who has not signed in."""
+
+    id: int | None = None
+    is_admin: bool = False
+    session_id: str | None = None
+    session_generation: int | None = None
+    is_fresh: bool = False
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether no token was sent."""
+        return self.id is None
+
+    def role(self, rank: int | None = None) -> Role:
+        """Return what the caller is, to the event at which they have the role of *rank*."""
+        if self.is_admin:
+            return ADMIN
+        if rank is not None:
+            return Role(rank)
+        return ANYONE if self.is_anonymous else USER
+
+
+def require(role: Role, right: Right) -> None:
+    """Raise Forbidden, saying who may, if *role* does not have *right*."""
+    if role < right.least:
+        raise right.refusal()
+
+
+def role_rank(event_id: Any, user_id: Any) -> ColumnElement[int | None]:
+    """Return, as part of a SELECT, the highest role that *user_id* has at *event_id*."""
+    rank = case(
+        (UsersEventsRole.role == "owner", int(OWNER)),
+        (UsersEventsRole.role == "organizer", int(ORGANIZER)),
+        else_=int(COORGANIZER),
+    )
+    return (
+        select(func.max(rank))
+        .where(UsersEventsRole.event_id == event_id, UsersEventsRole.user_id == user_id)
+        .scalar_subquery()
+    )
+
+
+def has_role(event_id: Any, user_id: Any) -> ColumnElement[bool]:
+    """
+    Return the condition that *user_id* has a role at *event_id*.
+
+    For many events it is far cheaper than a rank that is not null: the roles are looked up once.
+    """
+    condition: ColumnElement[bool] = event_id.in_(
+        select(UsersEventsRole.event_id).where(UsersEventsRole.user_id == user_id)
+    )
+    return condition

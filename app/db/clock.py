@@ -1,0 +1,21 @@
+"""The time by the database's clock, which all instances share."""
+
+from typing import Any
+
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import GenericFunction
+
+from app.db.types import UTCDateTime
+
+
+class database_now(GenericFunction):
+    """The moment by the database's clock, which all instances share."""
+
+    type = UTCDateTime()
+    inherit_cache = True
+    name = "clock_timestamp"
+
+
+@compiles(database_now, "sqlite")
+def _sqlite_now(element: Any, compiler: Any, **kwargs: Any) -> str:
+    return "(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000')"

@@ -1,0 +1,138 @@
+"""
+Every exception that leaves a view becomes a JSON:API error document: the one rendering there is.
+"""
+
+from typing import Any
+
+from flask import Flask, Response, g, json
+from flask_rest_jsonapi_next.exceptions import JsonApiException
+from marshmallow import ValidationError
+from marshmallow_jsonapi.exceptions import IncorrectTypeError
+from sqlalchemy.exc import DBAPIError, IntegrityError, TimeoutError
+from werkzeug.exceptions import HTTPException
+
+from app.errors import (
+    BadParameter,
+    BadRequest,
+    Conflict,
+    Internal,
+    Invalid,
+    ManyInvalid,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    RateLimited,
+    ServiceError,
+    StripeError,
+    Unavailable,
+    UnsupportedMediaType,
+    WrongType,
+    error_document,
+)
+from app.extensions import db
+from app.security.logs import log
+
+JSON_API = "application/vnd.api+json"
+REFUSALS: dict[int, tuple[type[ServiceError], str]] = {
+    404: (NotFound, "There is nothing at this address."),
+    405: (MethodNotAllowed, "This address does not understand the method."),
+    413: (PayloadTooLarge, "The body is too large."),
+    415: (UnsupportedMediaType, f"Send the body as {JSON_API}."),
+    429: (RateLimited, "Too many requests. Please wait a while and try again."),
+}
+
+
+def init_app(app: Flask) -> None:
+    """Register the rendering for *app*."""
+    app.register_error_handler(ServiceError, lambda error: respond(error))
+    app.register_error_handler(ManyInvalid, lambda error: respond(*error.faults))
+    app.register_error_handler(IncorrectTypeError, _refuse_type)
+    app.register_error_handler(ValidationError, _refuse_document)
+    app.register_error_handler(JsonApiException, _refuse_query)
+    app.register_error_handler(HTTPException, _refuse_request)
+    app.register_error_handler(IntegrityError, _refuse_conflict)
+    app.register_error_handler(DBAPIError, _tell_database)
+    app.register_error_handler(TimeoutError, _tell_database)
+    app.register_error_handler(Exception, _fail)
+
+
+def respond(*errors: ServiceError) -> Response:
+    """Return the answer that tells *errors*; the first one's status is the answer's."""
+    for error in errors:
+        if isinstance(error, StripeError) and error.cause:
+            log.warning("stripe answered", code=error.code, cause=error.cause)
+    response = Response(
+        json.dumps(_document(errors)),
+        errors[0].status,
+        content_type="application/json" if errors[0].is_plain else JSON_API,
+    )
+    response.headers.update(errors[0].headers)
+    return response
+
+
+def _document(errors: tuple[ServiceError, ...]) -> dict[str, Any]:
+    """Sign-in speaks plain JSON: the frontend's form shows `error`, whatever the refusal."""
+    if errors[0].is_plain:
+        return {"error": errors[0].detail}
+    document = error_document(list(errors), g.get("request_id", ""))
+    route = g.get("route")
+    return {"error": errors[0].detail, **document} if route and route.plain_json else document
+
+
+def _refuse_type(error: IncorrectTypeError) -> Response:
+    return respond(WrongType("The type does not belong here.", pointer="/data/type"))
+
+
+def _refuse_document(error: ValidationError) -> Response:
+    return respond(*faults_of(error))
+
+
+def faults_of(error: ValidationError) -> list[Invalid]:
+    """Return every fault of a document, each with its pointer."""
+    faults = error.messages["errors"] if isinstance(error.messages, dict) else []
+    return [
+        Invalid(_sentence(fault["detail"]), pointer=fault["source"]["pointer"])
+        for fault in faults[:20]
+    ]
+
+
+def _sentence(text: object) -> str:
+    return " ".join(text) if isinstance(text, list) else str(text)
+
+
+def _refuse_query(error: JsonApiException) -> Response:
+    """The library refuses queries only after ours did; what it says is not shown."""
+    log.warning("refused by the library", kind=type(error).__name__)
+    return respond(BadParameter("The query cannot be understood.", parameter="query"))
+
+
+def _refuse_request(error: HTTPException) -> Response:
+    kind, detail = REFUSALS.get(error.code or 500, (BadRequest, "The request is not valid."))
+    refusal = kind(detail)
+    given = error.get_response().headers
+    refusal.headers |= {name: given[name] for name in ("Allow", "Retry-After") if name in given}
+    return respond(refusal)
+
+
+def _refuse_conflict(error: IntegrityError) -> Response:
+    """Two requests wanted the same at the same moment, and the database kept one."""
+    db.session.rollback()
+    log.warning("conflict", constraint=_constraint(error))
+    return respond(Conflict("Somebody else changed this at the same moment. Please try again."))
+
+
+def _constraint(error: IntegrityError) -> str | None:
+    return getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+
+
+def _tell_database(error: Exception) -> Response:
+    """Without a database there is nothing to do but to say so; its words are not shown."""
+    db.session.rollback()
+    log.error("database", kind=type(getattr(error, "orig", None) or error).__name__, exc_info=True)
+    return respond(Unavailable())
+
+
+def _fail(error: Exception) -> Response:
+    db.session.rollback()
+    log.error("internal error", exc_info=True)
+    return respond(Internal())

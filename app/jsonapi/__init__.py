@@ -1,0 +1,1 @@
+"""The JSON:API library made strict. Knows nothing of Stripe."""

@@ -1,0 +1,235 @@
+"""
+The query string, checked: nothing reaches the database that a resource has not named.
+
+Unknown names in JSON:API's own parameters are refused (400, `source.parameter`); parameters that
+are not JSON:API's are ignored, because the frontend sends some (`public`, `cache`, …).
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlalchemy import ColumnElement
+from werkzeug.datastructures import MultiDict
+
+from app.db.pages import Page
+from app.errors import BadParameter
+
+FAMILIES = ("filter", "sort", "page", "include", "fields")
+MEMBER = re.compile(r"(filter|page|fields)\[([A-Za-z0-9_-]{1,64})\]", re.ASCII)
+NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
+DEFAULT_SIZE, LARGEST_SIZE = 20, 100
+MOST_FILTERS, MOST_VALUES = 10, 100
+
+OPERATORS: dict[str, Callable[[ColumnElement, Any], ColumnElement]] = {
+    "eq": lambda column, value: column == value,
+    "ne": lambda column, value: column != value,
+    "gt": lambda column, value: column > value,
+    "ge": lambda column, value: column >= value,
+    "lt": lambda column, value: column < value,
+    "le": lambda column, value: column <= value,
+    "like": lambda column, value: column.like(value),
+    "ilike": lambda column, value: column.ilike(value),
+}
+OF_TEXT = {"like", "ilike"}
+
+
+class Query:
+    """
+    What a request asks of a resource.
+
+    `include` and `fields` (type → names) hold the schema's names, with underscores; `page` is what
+    the services understand. Raises BadParameter.
+    """
+
+    def __init__(
+        self,
+        args: MultiDict[str, str],
+        *,
+        names: Mapping[str, frozenset[str]],
+        includes: tuple[str, ...] = (),
+        filters: Mapping[str, ColumnElement] | None = None,
+        sorts: Mapping[str, ColumnElement] | None = None,
+        is_collection: bool = False,
+    ) -> None:
+        self.args = {name: value for name, value in args.items() if _family(name)}
+        self._names, self._includes = names, includes
+        self._filters, self._sorts = filters or {}, sorts or {}
+        for name in self.args:
+            self._check_name(name, is_collection)
+        self.include = self._parse_include()
+        self.fields = self._parse_fields()
+        self.page = Page(
+            number=self._parse_page("page[number]", 1, None),
+            size=self._parse_page("page[size]", DEFAULT_SIZE, LARGEST_SIZE),
+            filters=self._parse_filters(),
+            order=self._parse_sort(),
+        )
+
+    def links(self, path: str, count: int) -> dict[str, str | None]:
+        """Return the pages' links for *count* results; null where there is no such page."""
+        last = max(1, -(-count // self.page.size))
+
+        def page(number: int) -> str | None:
+            if not 1 <= number <= last:
+                return None
+            query = {name: value for name, value in self.args.items() if name != "page[number]"}
+            return f"{path}?{urlencode({**query, 'page[number]': number})}"
+
+        return {
+            "self": f"{path}?{urlencode(self.args)}" if self.args else path,
+            "first": page(1),
+            "last": page(last),
+            "prev": page(min(self.page.number - 1, last)),
+            "next": page(self.page.number + 1),
+        }
+
+    def _check_name(self, name: str, is_collection: bool) -> None:
+        member = MEMBER.fullmatch(name)
+        if not member and name not in ("filter", "sort", "include"):
+            raise BadParameter("This parameter cannot be read.", parameter=name[:100])
+        if _family(name) in ("filter", "sort", "page") and not is_collection:
+            raise BadParameter("This address takes no such parameter.", parameter=name)
+        if member and member[1] == "page" and member[2] not in ("number", "size"):
+            raise BadParameter("Pages have a number and a size.", parameter=name)
+
+    def _parse_include(self) -> tuple[str, ...]:
+        paths = [path for path in self.args.get("include", "").split(",") if path]
+        for path in paths:
+            if path not in self._includes:
+                raise BadParameter(
+                    f"Cannot include this. {_known(self._includes)}", parameter="include"
+                )
+        return tuple(dict.fromkeys(path.replace("-", "_") for path in paths))
+
+    def _parse_fields(self) -> dict[str, list[str]]:
+        fields = {}
+        for name, value in self.args.items():
+            if _family(name) == "fields":
+                type_ = name[len("fields[") : -1]
+                wanted = [field.replace("-", "_") for field in value.split(",") if field]
+                known = self._names.get(type_)
+                if known is None or not known.issuperset(wanted):
+                    raise BadParameter("There are no such fields.", parameter=name)
+                fields[type_] = wanted
+        return fields
+
+    def _parse_sort(self) -> list[ColumnElement]:
+        order = []
+        names = [name for name in self.args.get("sort", "").split(",") if name]
+        if len(names) > len(self._sorts):
+            raise BadParameter("Too many names to sort by.", parameter="sort")
+        for name in names:
+            column = self._sorts.get(name.removeprefix("-"))
+            if column is None:
+                raise BadParameter(f"Cannot sort by this. {_known(self._sorts)}", parameter="sort")
+            order.append(column.desc() if name.startswith("-") else column.asc())
+        return order
+
+    def _parse_page(self, name: str, default: int, largest: int | None) -> int:
+        text = self.args.get(name)
+        if text is None:
+            return default
+        if not NUMBER.fullmatch(text) or not 1 <= int(text) <= (largest or int(text)):
+            bounds = f" to {largest}" if largest else " or more"
+            raise BadParameter(f"This must be a number, 1{bounds}.", parameter=name)
+        return int(text)
+
+    def _parse_filters(self) -> list[ColumnElement]:
+        found = []
+        for name, text in self.args.items():
+            if name == "filter":
+                found += [self._condition(item, name) for item in _json_filters(text)]
+            elif _family(name) == "filter":
+                values = text.split(",")
+                item = {"name": name[len("filter[") : -1], "op": "in", "val": values}
+                found.append(self._condition(item, name))
+        if len(found) > MOST_FILTERS:
+            raise BadParameter(f"At most {MOST_FILTERS} filters.", parameter="filter")
+        return found
+
+    def _condition(self, item: Any, parameter: str) -> ColumnElement:
+        if not isinstance(item, dict) or set(item) != {"name", "op", "val"}:
+            raise BadParameter("A filter has a name, an op and a val.", parameter=parameter)
+        column = self._filters.get(item["name"]) if isinstance(item["name"], str) else None
+        if column is None:
+            raise BadParameter(
+                f"Cannot filter by this. {_known(self._filters)}", parameter=parameter
+            )
+        operator, value = item["op"], item["val"]
+        if operator in ("in", "in_") and isinstance(value, list) and len(value) <= MOST_VALUES:
+            return column.in_([_value(column, each, parameter) for each in value])
+        if not isinstance(operator, str) or operator not in _operators(column):
+            known = _known((*_operators(column), "in"))
+            raise BadParameter(f"Cannot compare like this. {known}", parameter=parameter)
+        return OPERATORS[operator](column, _value(column, value, parameter))
+
+
+def _operators(column: ColumnElement) -> list[str]:
+    is_text = column.type.python_type is str
+    return [name for name in OPERATORS if is_text or name not in OF_TEXT]
+
+
+def _family(name: str) -> str | None:
+    """Return JSON:API's parameter family that *name* belongs to, or means to."""
+    stem = name.split("[", 1)[0]
+    return stem if stem in FAMILIES else None
+
+
+def _known(names: Any) -> str:
+    return f"Known: {', '.join(names)}." if names else "There is nothing to choose from."
+
+
+def _json_filters(text: str) -> list[Any]:
+    try:
+        items = json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadParameter("The filter is not JSON.", parameter="filter") from None
+    if isinstance(items, dict):
+        return [items]
+    if not isinstance(items, list):
+        raise BadParameter("The filter is a list of conditions.", parameter="filter")
+    return items
+
+
+def _value(column: ColumnElement, value: Any, parameter: str) -> Any:
+    """Return *value* as *column* wants it."""
+    wanted, read_text = READERS[column.type.python_type]
+    try:
+        if not isinstance(value, str | int | bool):
+            raise ValueError
+        return read_text(str(value))
+    except (KeyError, ValueError, OverflowError):
+        raise BadParameter(f"This must be {wanted}.", parameter=parameter) from None
+
+
+def _read_int(text: str) -> int:
+    if not NUMBER.fullmatch(text):
+        raise ValueError
+    return int(text)
+
+
+def _read_text(text: str) -> str:
+    if not text.isprintable() or len(text) > 255:
+        raise ValueError
+    return text
+
+
+def _read_moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError
+    return moment.astimezone(UTC)
+
+
+# What a column of a kind is compared with: how to say it, and how to read it.
+READERS: dict[type, tuple[str, Callable[[str], Any]]] = {
+    bool: ("true or false", lambda text: BOOLEANS[text.lower()]),
+    int: ("a number", _read_int),
+    str: ("text", _read_text),
+    datetime: ("a moment with its zone, such as 2027-01-31T10:00:00Z", _read_moment),
+}

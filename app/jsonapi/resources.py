@@ -1,0 +1,238 @@
+"""
+The library's resources, made strict: checked queries, checked documents, answers in one shape.
+
+A resource says what may be asked of it (`schema`, `includes`, `filters`, `sorts`); its data layer
+does the work. What the library itself does with a query string or a body is never reached
+unchecked.
+"""
+
+from functools import cache
+from typing import Any, ClassVar
+from urllib.parse import urljoin
+
+from flask import g, request
+from flask_rest_jsonapi_next import ResourceDetail, ResourceList
+from flask_rest_jsonapi_next.decorators import check_headers
+from flask_rest_jsonapi_next.resource import Resource
+from flask_rest_jsonapi_next.schema import compute_schema
+from marshmallow_jsonapi import Schema as LibrarySchema
+from marshmallow_jsonapi.fields import BaseRelationship
+from sqlalchemy import ColumnElement
+from sqlalchemy.exc import DBAPIError
+from werkzeug.datastructures import ImmutableMultiDict
+
+from app.auth.policy import Role
+from app.errors import Forbidden, IdMismatch
+from app.extensions import db
+from app.jsonapi.documents import checked_document
+from app.jsonapi.dumping import Dumper
+from app.jsonapi.query import Query
+
+VERSION = {"version": "1.0"}
+
+
+def dasherize(name: str) -> str:
+    """Return the name of a member as JSON:API writes it."""
+    return name.replace("_", "-")
+
+
+class Schema(LibrarySchema):
+    """
+    A schema that reads only checked documents, and shows private attributes to those who may see
+    them.
+
+    `PRIVATE` gives the least role for an attribute; what is shown must then have a `role`.
+    """
+
+    PRIVATE: ClassVar[dict[str, Role]] = {}
+
+    class Meta:
+        type_ = "abstract"
+
+    def load(self, data: Any, **kwargs: Any) -> Any:
+        return super().load(checked_document(data, self), **kwargs)
+
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        if attr in self.PRIVATE and attr in self.hidden(obj):
+            return default
+        return super().get_attribute(obj, attr, default)
+
+    def hidden(self, obj: Any) -> frozenset[str]:
+        """Return which attributes are hidden from whoever sees *obj*."""
+        return _hidden(type(self), obj.role) if self.PRIVATE else frozenset()
+
+    def format_error(
+        self, field_name: str, message: Any, index: int | None = None
+    ) -> dict[str, Any]:
+        """
+        Point at the relationship itself.
+
+        The library points at its `data`, or among the attributes if the name has a dash.
+        """
+        error = super().format_error(field_name, message, index)
+        field = self.declared_fields.get(field_name.replace("-", "_"))
+        if isinstance(field, BaseRelationship):
+            error["source"]["pointer"] = f"/data/relationships/{dasherize(field_name)}"
+        return error
+
+    @classmethod
+    @cache
+    def names(cls) -> frozenset[str]:
+        """Return the names that a client may choose among with `fields[type]`."""
+        return frozenset(
+            name for name, field in cls._declared_fields.items() if not field.load_only
+        )
+
+
+class StrictResource(Resource):
+    """What every resource of ours adds to the library's."""
+
+    schema: ClassVar[type[Schema]]
+    includes: ClassVar[dict[str, type[Schema]]] = {}
+    filters: ClassVar[dict[str, ColumnElement]] = {}
+    sorts: ClassVar[dict[str, ColumnElement]] = {}
+    is_collection: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.decorators = tuple(each for each in cls.decorators if each is not check_headers)
+
+    def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
+        """Check the query before the library sees it; it then sees none."""
+        reads = request.method in ("GET", "HEAD")
+        schemas = [self.schema, *self.includes.values()] if reads else []
+        g.query = Query(
+            request.args,
+            names={schema.Meta.type_: schema.names() for schema in schemas},
+            includes=tuple(self.includes) if reads else (),
+            filters=self.filters,
+            sorts=self.sorts,
+            is_collection=reads and self.is_collection,
+        )
+        request.args = ImmutableMultiDict()
+        if not reads:
+            return super().dispatch_request(*args, **kwargs)
+        try:
+            return super().dispatch_request(*args, **kwargs)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            db.session.rollback()  # the database was restarted: a read may simply be done again
+            return super().dispatch_request(*args, **kwargs)
+
+    @classmethod
+    def check_document(cls) -> None:
+        """
+        Raise what is wrong with the document of this request: the guard asks before it refuses.
+        """
+        cls.schema(partial=request.method == "PATCH").load(request.get_json())
+
+    def dump(self, found: Any, *, many: bool = False) -> dict[str, Any]:
+        """
+        Return *found* as a document, with what the query includes and only the fields it wants.
+        """
+        if g.query.include or g.query.fields:
+            schema = compute_schema(self.schema, {"many": many}, g.query, g.query.include)
+            document = schema.dump(found, many=many)
+        else:
+            document = _dumper(self.schema).document(found, many=many)
+        document["jsonapi"] = VERSION
+        return document
+
+
+class CollectionResource(StrictResource, ResourceList):
+    """A collection. `get_page` gives the count and the page that `g.query` asks for."""
+
+    is_collection = True
+
+    def get(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        count, page = self.get_page(**kwargs)
+        document = self.dump(page, many=True)
+        document["links"] = g.query.links(request.path, count)
+        document["meta"] = {"count": count}
+        return document
+
+    def get_page(self, **kwargs: Any) -> tuple[int, list[Any]]:
+        """Return how many there are, and the page."""
+        raise NotImplementedError
+
+    def post(self, *args: Any, **kwargs: Any) -> Any:
+        """
+        Create what the document says: the library's own way, but with schemas that are there.
+
+        The library makes five for each document; the data layer and its hooks are the library's.
+        """
+        data = _loader(self.schema).load(request.get_json())
+        document = self.dump(self.create_object(data, kwargs))
+        location = document["data"].get("links", {}).get("self")
+        headers = ({"Location": location},) if location else ()
+        return self.after_post((document, 201, *headers))
+
+    def after_post(self, result: Any) -> Any:
+        """Make `Location` absolute; the document's own links have no host."""
+        if len(result) == 3:
+            result[2]["Location"] = urljoin(request.url_root, result[2]["Location"])
+        return result
+
+
+class DetailResource(StrictResource, ResourceDetail):
+    """
+    One resource. `find` gives it, `change` takes a document's content; the data layer does the
+    rest.
+    """
+
+    may_be_missing: ClassVar[bool | tuple[str, ...]] = True  # what a PATCH need not name
+
+    def get(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return self.dump(self.find(**kwargs))
+
+    def find(self, **kwargs: Any) -> Any:
+        """Return what is shown at this address, or raise NotFound."""
+        raise NotImplementedError
+
+    def patch(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        data = self.schema(partial=self.may_be_missing).load(request.get_json())
+        return self.dump(self.change(data, **kwargs))
+
+    def change(self, data: dict[str, Any], **kwargs: Any) -> Any:
+        """Do what *data* says and return the resource as it is then."""
+        raise NotImplementedError
+
+
+class RelationshipResource(StrictResource):
+    """A relationship's own address: its linkage to read. Writing there is refused, to everybody."""
+
+    def get(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return self.find(**kwargs)
+
+    def find(self, **kwargs: Any) -> dict[str, Any]:
+        """Return the linkage document, or raise NotFound."""
+        raise NotImplementedError
+
+    def refuse(self, *args: Any, **kwargs: Any) -> Any:
+        raise Forbidden("This relationship is changed by connecting and disconnecting alone.")
+
+    post = patch = delete = refuse
+
+
+def check_id(data: dict[str, Any], expected: int) -> None:
+    """Raise IdMismatch unless the document speaks of the resource that its address means."""
+    if data.pop("id") != str(expected):
+        raise IdMismatch("The id is not that of the address.", pointer="/data/id")
+
+
+@cache
+def _hidden(schema: type[Schema], role: Role) -> frozenset[str]:
+    return frozenset(name for name, least in schema.PRIVATE.items() if role < least)
+
+
+@cache
+def _dumper(schema: type[Schema]) -> Dumper:
+    """Return what dumps *schema*: an instance costs as much as a statement, so there is one."""
+    return Dumper(schema())
+
+
+@cache
+def _loader(schema: type[Schema]) -> Schema:
+    """Return what loads whole documents of *schema*; checked ones leave nothing behind in it."""
+    return schema()

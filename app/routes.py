@@ -1,0 +1,125 @@
+"""
+The table of routes: every address, its resource, the right that each method takes, its limits.
+
+Whatever follows from an address follows from here: registration, the guard at the door, the limits
+on bodies and bursts. A new address is one line here and one resource.
+"""
+
+from app.api import (
+    audit_entries,
+    events,
+    sessions,
+    settings,
+    stripe_authorization_requests,
+    stripe_authorizations,
+    stripe_checks,
+    stripe_link_attempts,
+    users,
+    users_events_roles,
+    webhooks,
+)
+from app.auth.policy import (
+    CHANGE_SETTINGS,
+    CHECK_PLATFORM,
+    CONNECT,
+    DELETE_EVENT,
+    DISCONNECT,
+    EDIT_EVENT,
+    MANAGE_TEAM,
+    PUBLIC,
+    READ_AUDIT_TRAIL,
+    READ_HISTORY,
+    SIGNED_IN,
+)
+from app.http import health
+from app.http.routing import Route
+
+# Linkage is changed by connecting and disconnecting alone: the resource refuses every write.
+LINKAGE = {"GET": PUBLIC, "POST": SIGNED_IN, "PATCH": SIGNED_IN, "DELETE": SIGNED_IN}
+LINK = {"GET": PUBLIC, "PATCH": CONNECT, "DELETE": DISCONNECT}
+SIGN_IN = {"plain_json": True}
+
+ROUTES = (
+    Route(("/health/live",), health.live, {"GET": PUBLIC}),
+    Route(("/health/ready",), health.ready, {"GET": PUBLIC}),
+    Route(("/auth/session", "/v1/auth/login"), sessions.sign_in, {"POST": PUBLIC}, **SIGN_IN),
+    # The next two ask for their token by themselves: a refresh token, any token.
+    Route(("/v1/auth/token/refresh",), sessions.refresh, {"POST": PUBLIC}, **SIGN_IN),
+    Route(("/v1/auth/logout",), sessions.sign_out, {"POST": PUBLIC}, **SIGN_IN),
+    Route(("/v1/auth/fresh-login",), sessions.sign_in_again, {"POST": SIGNED_IN}, **SIGN_IN),
+    Route(("/v1/users/<user>",), users.UserDetail, {"GET": SIGNED_IN}),
+    Route(
+        ("/v1/settings", "/v1/settings/<setting>"),
+        settings.SettingDetail,
+        {"GET": PUBLIC, "PATCH": CHANGE_SETTINGS},
+    ),
+    Route(("/v1/events",), events.EventList, {"GET": PUBLIC, "POST": SIGNED_IN}),
+    Route(
+        ("/v1/events/<event>",),
+        events.EventDetail,
+        {"GET": PUBLIC, "PATCH": EDIT_EVENT, "DELETE": DELETE_EVENT},
+    ),
+    Route(
+        ("/v1/events/<event>/users-events-roles",),
+        users_events_roles.EventUsersEventsRoles,
+        {"GET": MANAGE_TEAM},
+    ),
+    Route(
+        ("/v1/users-events-roles",), users_events_roles.UsersEventsRoleList, {"POST": MANAGE_TEAM}
+    ),
+    Route(
+        ("/v1/users-events-roles/<role>",),
+        users_events_roles.UsersEventsRoleDetail,
+        {"DELETE": MANAGE_TEAM},
+    ),
+    Route(
+        ("/v1/stripe-authorizations",),
+        stripe_authorizations.StripeAuthorizationList,
+        {"GET": SIGNED_IN, "POST": CONNECT},
+        burst_proof="Authorization",
+    ),
+    Route(
+        ("/v1/stripe-authorizations/<authorization>",),
+        stripe_authorizations.StripeAuthorizationDetail,
+        LINK,
+    ),
+    Route(
+        ("/v1/stripe-authorizations/<authorization>/event",),
+        stripe_authorizations.StripeAuthorizationEvent,
+        {"GET": PUBLIC},
+    ),
+    Route(
+        ("/v1/stripe-authorizations/<authorization>/relationships/event",),
+        stripe_authorizations.StripeAuthorizationEventLinkage,
+        LINKAGE,
+    ),
+    Route(
+        ("/v1/events/<event>/stripe-authorization",),
+        stripe_authorizations.EventStripeAuthorization,
+        LINK,
+    ),
+    Route(
+        ("/v1/events/<event>/relationships/stripe-authorization",),
+        stripe_authorizations.EventStripeAuthorizationLinkage,
+        LINKAGE,
+    ),
+    Route(
+        ("/v1/events/<event>/stripe-link-attempts",),
+        stripe_link_attempts.EventStripeLinkAttempts,
+        {"GET": READ_HISTORY},
+    ),
+    Route(
+        ("/v1/stripe-authorization-requests",),
+        stripe_authorization_requests.StripeAuthorizationRequestList,
+        {"POST": CONNECT},
+    ),
+    Route(("/v1/stripe-checks",), stripe_checks.StripeCheckList, {"POST": CHECK_PLATFORM}),
+    Route(("/v1/audit-entries",), audit_entries.AuditEntryList, {"GET": READ_AUDIT_TRAIL}),
+    Route(  # Stripe's signature is the proof
+        ("/stripe/webhooks", "/stripe/webhooks/"),
+        webhooks.receive_webhook,
+        {"POST": PUBLIC},
+        largest_body=256 * 1024,
+        burst_proof="Stripe-Signature",
+    ),
+)

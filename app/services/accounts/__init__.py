@@ -1,0 +1,1 @@
+"""Connected accounts: how they are doing at Stripe."""

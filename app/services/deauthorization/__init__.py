@@ -1,0 +1,1 @@
+"""Telling Stripe to disconnect accounts, and hearing from Stripe that it happened."""

@@ -1,0 +1,123 @@
+"""Creating, changing and deleting events."""
+
+import secrets
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.auth.policy import DELETE_EVENT, EDIT_EVENT, Caller, require
+from app.clients.stripe import StripeConnect
+from app.db.clock import database_now
+from app.db.transactions import transaction
+from app.errors import Conflict, Forbidden, IdMismatch, Invalid
+from app.extensions import db
+from app.models import Event, StripeAuthorization, UsersEventsRole
+from app.services import audit
+from app.services.deauthorization import outbox
+from app.services.events.queries import find_event, lock_event, read_event
+from app.services.linking import unlink
+from app.services.platform.registration import CURRENT_MODE
+
+NOT_BY_LINKAGE = "An account is connected and disconnected at its own address, not by linkage."
+
+
+def create_event(data: dict[str, Any], caller: Caller) -> Event:
+    """Create an event that belongs to *caller*. Raises Invalid where the values contradict."""
+    _check_times(data["starts_at"], data["ends_at"])
+    if data.pop("stripe_authorization", None) is not None:
+        raise Forbidden(NOT_BY_LINKAGE, pointer="/data/relationships/stripe-authorization")
+    with transaction() as session:
+        event = Event(identifier=_new_identifier(session), **data)
+        event.roles = [UsersEventsRole(user_id=caller.id, role="owner")]
+        session.add(event)
+    return read_event(str(event.id), caller)
+
+
+def _new_identifier(session: Session) -> str:
+    """
+    Return eight hex characters that no event has, never all digits (that would read as an id).
+    """
+    while True:
+        identifier = secrets.token_hex(4)
+        taken = session.scalar(select(Event.id).where(Event.identifier == identifier))
+        if not identifier.isdigit() and taken is None:
+            return identifier
+
+
+def change_event(reference: str, data: dict[str, Any], caller: Caller) -> Event:
+    """
+    Change what *data* names; its `id` must be the event's.
+
+    Raises NotFound, Forbidden (also where the linkage says something new), IdMismatch, Invalid.
+    """
+    with transaction():
+        event, _ = lock_event(reference, caller)
+        require(event.role, EDIT_EVENT)
+        if data.pop("id") != str(event.id):
+            raise IdMismatch("The id is not that of the address.", pointer="/data/id")
+        if "stripe_authorization" in data:
+            _check_linkage(event, data.pop("stripe_authorization"))
+        _check_times(data.get("starts_at", event.starts_at), data.get("ends_at", event.ends_at))
+        for name, value in data.items():
+            setattr(event, name, value)
+    return read_event(str(event.id), caller)
+
+
+def _check_linkage(event: Event, authorization_id: str | None) -> None:
+    """Linkage in an event's document is accepted only if it says what is already so."""
+    linked = db.session.scalars(
+        select(StripeAuthorization.id).where(
+            StripeAuthorization.event_id == event.id,
+            StripeAuthorization.livemode == CURRENT_MODE,
+        )
+    ).one_or_none()
+    if authorization_id != (None if linked is None else str(linked)):
+        raise Forbidden(NOT_BY_LINKAGE, pointer="/data/relationships/stripe-authorization")
+
+
+def delete_event(reference: str, caller: Caller, stripe: StripeConnect) -> None:
+    """
+    Delete the event softly and unlink it, in both modes.
+
+    Raises NotFound, Forbidden, LinkInProgress, and Conflict if its links change at this moment.
+    """
+    seen = _identities(_links(find_event(reference, caller)))
+    with transaction() as session:
+        for _, livemode, account_id in seen:
+            outbox.lock_accounts(session, livemode, account_id)
+        event, _ = lock_event(reference, caller)
+        require(event.role, DELETE_EVENT)
+        unlink.refuse_while_linking(session, event)
+        links = _links(event)
+        if _identities(links) != seen:
+            raise Conflict(
+                "An account was connected or disconnected at this moment. Please try again."
+            )
+        owed = [unlink.erase(session, link, caller) for link in links]
+        event.deleted_at = database_now()
+        audit.record("event.delete", event.identifier, user_id=caller.id, event_id=event.id)
+    for deauthorization_id in filter(None, owed):
+        outbox.pay(deauthorization_id, stripe)
+
+
+def _links(event: Event) -> list[StripeAuthorization]:
+    """Return the event's links, test before live: the order in which accounts are locked."""
+    return list(
+        db.session.scalars(
+            select(StripeAuthorization)
+            .where(StripeAuthorization.event_id == event.id)
+            .order_by(StripeAuthorization.livemode)
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+def _identities(links: list[StripeAuthorization]) -> list[tuple[int, bool, str]]:
+    """Return what makes each link the one whose account is locked; the rows may go meanwhile."""
+    return [(link.id, link.livemode, link.stripe_user_id) for link in links]
+
+
+def _check_times(starts_at: Any, ends_at: Any) -> None:
+    if ends_at <= starts_at:
+        raise Invalid("The event must end after it starts.", pointer="/data/attributes/ends-at")

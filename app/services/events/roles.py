@@ -1,0 +1,143 @@
+"""Roles: who works with whom at an event."""
+
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, joinedload
+
+from app.auth import failed_sign_ins
+from app.auth.policy import MANAGE_TEAM, Caller, require
+from app.auth.sessions import normalize_email
+from app.db.pages import Page
+from app.db.transactions import transaction
+from app.errors import Conflict, Invalid, NotFound
+from app.extensions import db
+from app.models import User, UsersEventsRole
+from app.services import audit
+from app.services.events.queries import find_event, lock_event
+from app.services.identifiers import read_id
+
+EMAIL, USER = "/data/attributes/email", "/data/relationships/user"
+
+
+def list_roles(event_reference: str, caller: Caller, page: Page) -> tuple[int, list[Any]]:
+    """Return how many roles there are at the event, and a page. Raises NotFound, Forbidden."""
+    event = find_event(event_reference, caller)
+    require(event.role, MANAGE_TEAM)
+    conditions = [UsersEventsRole.event_id == event.id, *page.filters]
+    count = db.session.scalar(select(func.count()).select_from(UsersEventsRole).where(*conditions))
+    statement = (
+        select(UsersEventsRole)
+        .where(*conditions)
+        .options(joinedload(UsersEventsRole.user), joinedload(UsersEventsRole.event))
+    )
+    roles = list(db.session.scalars(page.of(statement, UsersEventsRole.id)))
+    for each in roles:
+        each.user.role = event.role
+    return count or 0, roles
+
+
+def give_role(
+    event_reference: str,
+    caller: Caller,
+    *,
+    role: str,
+    user_reference: str | None,
+    email: str | None,
+) -> UsersEventsRole:
+    """
+    Give *role* at the event to the user of that id or e-mail address.
+
+    Raises Invalid if neither is given or there is no such user, NotFound and Forbidden about the
+    event, Conflict if the user has the role, and RateLimited for too many users that do not exist.
+    """
+    if user_reference is None and email is None:
+        raise Invalid("Name the user, by relationship or by e-mail.", pointer=USER)
+    user_id = _find_user(caller, user_reference, email)
+    with transaction() as session:
+        event, _ = lock_event(event_reference, caller, pointer="/data/relationships/event")
+        require(event.role, MANAGE_TEAM)
+        if user_id is None:
+            pointer = EMAIL if user_reference is None else USER
+            raise Invalid("There is no such user. Ask them to register first.", pointer=pointer)
+        if _find_role(session, event.id, user_id, role) is not None:
+            raise Conflict(f"This user is {role} of the event already.", pointer=USER)
+        given = UsersEventsRole(event=event, user=session.get_one(User, user_id), role=role)
+        session.add(given)
+        _record("create", given, caller)
+    return given
+
+
+def _find_user(caller: Caller, user_reference: str | None, email: str | None) -> int | None:
+    """
+    Return the id of the user who is meant, or None if there is no such user.
+
+    Whoever has an event can learn here which addresses have accounts. That is the price of naming
+    people by address; and so that nobody learns it of many, the misses are counted.
+    """
+    counter = failed_sign_ins.users_asked_for_by(caller.id)
+    failed_sign_ins.refuse_after_too_many(counter)
+    statement = select(User.id).where(User.deleted_at.is_(None), ~User.is_blocked)
+    if user_reference is not None:
+        statement = statement.where(User.id == read_id(user_reference))
+    if email is not None:
+        statement = statement.where(User.email == normalize_email(email))
+    user_id = db.session.scalar(statement)
+    if user_id is None and not caller.is_admin:
+        failed_sign_ins.count(counter)
+    return user_id
+
+
+def take_role(reference: str, caller: Caller) -> None:
+    """
+    Take a role away; its rights end with the next request.
+
+    Raises NotFound, Forbidden, and Conflict if the event would have no owner any more.
+    """
+    with transaction() as session:
+        given = session.get(UsersEventsRole, read_id(reference))
+        if given is None:
+            raise NotFound("There is no such role.")
+        event, _ = lock_event(str(given.event_id), caller)
+        require(event.role, MANAGE_TEAM)
+        given = session.get(UsersEventsRole, given.id, populate_existing=True)
+        if given is None:
+            raise NotFound("There is no such role.")
+        if given.role == "owner" and not _has_another_owner(session, given):
+            raise Conflict("The event needs an owner. Make somebody else its owner first.")
+        _record("delete", given, caller)
+        session.delete(given)
+
+
+def _find_role(session: Session, event_id: int, user_id: int, role: str) -> int | None:
+    statement = _roles(event_id).where(
+        UsersEventsRole.user_id == user_id, UsersEventsRole.role == role
+    )
+    return session.scalar(statement)
+
+
+def _has_another_owner(session: Session, given: UsersEventsRole) -> bool:
+    """Whether somebody else owns the event; a deleted account can do nothing as an owner."""
+    others = (
+        _roles(given.event_id)
+        .join(User, User.id == UsersEventsRole.user_id)
+        .where(
+            UsersEventsRole.role == "owner",
+            UsersEventsRole.user_id != given.user_id,
+            User.deleted_at.is_(None),
+        )
+    )
+    return session.scalar(others.limit(1)) is not None
+
+
+def _roles(event_id: int) -> Select:
+    return select(UsersEventsRole.id).where(UsersEventsRole.event_id == event_id)
+
+
+def _record(deed: str, given: UsersEventsRole, caller: Caller) -> None:
+    audit.record(
+        f"users-events-role.{deed}",
+        f"user {given.user.id} as {given.role}",
+        user_id=caller.id,
+        event_id=given.event.id,
+    )

@@ -1,0 +1,1 @@
+"""Connecting a Stripe account to an event, and disconnecting it."""

@@ -1,0 +1,162 @@
+"""
+Authorization requests: the browser's trip to Stripe, bound to user, event, mode and redirect URI.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from urllib.parse import urlencode
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.auth.policy import CONNECT, Caller, require
+from app.db.clock import database_now
+from app.db.transactions import transaction
+from app.errors import Invalid, StateInvalid
+from app.models import Event, StripeAuthorizationRequest, User
+from app.services.events.queries import lock_event
+from app.services.linking.links import LinkedEvent
+from app.services.platform.registration import current_platform
+
+LIFETIME = timedelta(minutes=60)  # creating a Stripe account on the way takes long
+STATE = "/data/attributes/state"
+
+
+@dataclass(frozen=True)
+class AuthorizationRequest:
+    """Where the browser goes, and the state that it must bring back."""
+
+    id: int
+    event: LinkedEvent
+    authorize_url: str = field(repr=False)
+    state: str = field(repr=False)
+    redirect_uri: str
+    expires_at: datetime
+
+    @property
+    def event_id(self) -> int:
+        """The id of the event, for links."""
+        return self.event.id
+
+
+def create_request(
+    event_reference: str,
+    caller: Caller,
+    *,
+    redirect_uri: str | None,
+    allowed_uris: Sequence[str],
+    connect_url: str,
+) -> AuthorizationRequest:
+    """
+    Hand out a state for *caller* and the event, in the current mode.
+
+    Raises Invalid (redirect URI), NotFound, Forbidden, StripeNotConfigured.
+    """
+    redirect_uri = _checked_uri(redirect_uri, allowed_uris)
+    state = secrets.token_urlsafe(32)
+    with transaction() as session:
+        event, setting = lock_event(event_reference, caller, pointer="/data/relationships/event")
+        require(event.role, CONNECT)
+        platform = current_platform(setting)
+        email = session.scalar(select(User.email).where(User.id == caller.id))
+        request = StripeAuthorizationRequest(
+            state_hash=_hash(state),
+            user_id=caller.id,
+            event_id=event.id,
+            livemode=platform.livemode,
+            redirect_uri=redirect_uri,
+            expires_at=session.scalar(select(database_now())) + LIFETIME,
+        )
+        session.add(request)
+    url = _authorize_url(connect_url, platform.client_id, state, redirect_uri, email, event)
+    return AuthorizationRequest(
+        id=request.id,
+        event=LinkedEvent(event.id),
+        authorize_url=url,
+        state=state,
+        redirect_uri=redirect_uri,
+        expires_at=request.expires_at,
+    )
+
+
+def _checked_uri(redirect_uri: str | None, allowed_uris: Sequence[str]) -> str:
+    redirect_uri = allowed_uris[0] if redirect_uri is None else redirect_uri
+    if redirect_uri not in allowed_uris:
+        raise Invalid(
+            "This address is not one that Stripe may send the browser back to.",
+            pointer="/data/attributes/redirect-uri",
+        )
+    return redirect_uri
+
+
+def _authorize_url(
+    connect_url: str, client_id: str, state: str, redirect_uri: str, email: str, event: Event
+) -> str:
+    query = {
+        "response_type": "code",
+        "client_id": client_id,
+        "scope": "read_write",
+        "state": state,
+        "redirect_uri": redirect_uri,
+        "stripe_user[email]": email,
+    }
+    country = event.payment_country or ""
+    if len(country) == 2 and country.isascii() and country.isalpha():
+        query["stripe_user[country]"] = country.upper()
+    return f"{connect_url}/oauth/authorize?{urlencode(query)}"
+
+
+def check_presence(state: str | None, required: bool) -> None:
+    """Raise StateInvalid if there is no state although one is required."""
+    if required and state is None:
+        raise StateInvalid(
+            "The connection must be started here. Please connect with Stripe again.", pointer=STATE
+        )
+
+
+def consume(
+    session: Session, state: str, caller: Caller, event: Event, livemode: bool, now: datetime
+) -> int:
+    """
+    Take *state*, once: before the code is spent. Returns the id of its request, for `release`.
+
+    Raises StateInvalid if it is unknown, used, expired, or bound to anything else.
+    """
+    taken = session.scalar(
+        update(StripeAuthorizationRequest)
+        .where(
+            StripeAuthorizationRequest.state_hash == _hash(state),
+            StripeAuthorizationRequest.user_id == caller.id,
+            StripeAuthorizationRequest.event_id == event.id,
+            StripeAuthorizationRequest.livemode == livemode,
+            StripeAuthorizationRequest.expires_at > now,
+            StripeAuthorizationRequest.used_at.is_(None),
+        )
+        .values(used_at=now)
+        .returning(StripeAuthorizationRequest.id)
+        .execution_options(synchronize_session=False)
+    )
+    if taken is None:
+        raise StateInvalid(
+            "This trip to Stripe was not started here, or is over. Please connect again.",
+            pointer=STATE,
+        )
+    return taken
+
+
+def release(session: Session, request_id: int | None) -> None:
+    """Give a state back that was taken for a code which was demonstrably not sent."""
+    if request_id is not None:
+        session.execute(
+            update(StripeAuthorizationRequest)
+            .where(StripeAuthorizationRequest.id == request_id)
+            .values(used_at=None)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _hash(state: str) -> str:
+    return sha256(state.encode()).hexdigest()

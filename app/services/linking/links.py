@@ -1,0 +1,141 @@
+"""Reading links: who sees which, and how much of it. Rows of one statement, no ORM objects."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, func, select
+
+from app.auth.policy import COORGANIZER, Caller, Role, has_role, role_rank
+from app.db.pages import Listing, Page
+from app.db.prepared import Prepared
+from app.db.reads import read
+from app.errors import NotFound
+from app.extensions import db
+from app.models import Event, Setting, StripeAuthorization
+from app.services.identifiers import NUMBER, read_id
+from app.services.platform.registration import CURRENT_MODE, platform_of
+
+NOT_LINKED = "No Stripe account is connected here."
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedEvent:
+    """The event of a link, by its id: all that linkage needs."""
+
+    id: int
+
+
+@dataclass(slots=True)
+class SeenAuthorization:
+    """A link as somebody with `role` sees it. The schema hides from them what is private."""
+
+    id: int
+    event: Any
+    role: Role
+    livemode: bool
+    stripe_publishable_key: str | None
+    has_own_key: bool
+    stripe_user_id: str
+    scope: str
+    linked_at: datetime
+    account_status: str
+    display_name: str | None
+    account_checked_at: datetime | None
+
+    @property
+    def event_id(self) -> int:
+        """The id of the event, for links."""
+        return self.event.id
+
+
+IS_PUBLIC = (
+    (Event.state == "published")
+    & Event.can_pay_by_stripe
+    & (StripeAuthorization.livemode == CURRENT_MODE)
+)
+LINKS = (
+    select(
+        StripeAuthorization.id,
+        StripeAuthorization.event_id,
+        StripeAuthorization.livemode,
+        StripeAuthorization.stripe_publishable_key,
+        StripeAuthorization.stripe_user_id,
+        StripeAuthorization.scope,
+        StripeAuthorization.linked_at,
+        StripeAuthorization.account_status,
+        StripeAuthorization.display_name,
+        StripeAuthorization.account_checked_at,
+        IS_PUBLIC.label("is_public"),
+        role_rank(Event.id, bindparam("caller_id")).label("rank"),
+    )
+    .join(Event, Event.id == StripeAuthorization.event_id)
+    .where(Event.deleted_at.is_(None))
+)
+# Built once: putting a statement together costs as much as running it.
+BY_ID = Prepared(LINKS.where(StripeAuthorization.id == bindparam("id")))
+OF_CURRENT_MODE = LINKS.where(StripeAuthorization.livemode == CURRENT_MODE)
+BY_EVENT_ID = Prepared(OF_CURRENT_MODE.where(Event.id == bindparam("id")))
+BY_EVENT_IDENTIFIER = Prepared(OF_CURRENT_MODE.where(Event.identifier == bindparam("identifier")))
+IS_OWN = has_role(Event.id, bindparam("caller_id"))
+COUNT = (
+    select(func.count())  # of rows, not of ids: an index alone then tells
+    .select_from(StripeAuthorization)
+    .join(Event, Event.id == StripeAuthorization.event_id)
+    .where(Event.deleted_at.is_(None))
+)
+ALL = Listing(LINKS, COUNT, StripeAuthorization.id)
+OWN = Listing(LINKS.where(IS_OWN), COUNT.where(IS_OWN), StripeAuthorization.id)
+
+
+def read_authorization(authorization_id: str, caller: Caller) -> SeenAuthorization:
+    """Return the link with this id, of either mode. Raises NotFound if *caller* may not see it."""
+    return _read_one(BY_ID, {"id": read_id(authorization_id)}, caller)
+
+
+def read_event_authorization(event_reference: str, caller: Caller) -> SeenAuthorization:
+    """Return the event's link of the current mode. Raises NotFound if there is none to see."""
+    if NUMBER.fullmatch(event_reference):
+        return _read_one(BY_EVENT_ID, {"id": int(event_reference)}, caller)
+    return _read_one(BY_EVENT_IDENTIFIER, {"identifier": event_reference}, caller)
+
+
+def list_authorizations(caller: Caller, page: Page) -> tuple[int, list[SeenAuthorization]]:
+    """Return how many links *caller* may see in full, of either mode, and a page of them."""
+    listing = ALL if caller.is_admin else OWN
+    total, rows = listing.read(page, {"caller_id": caller.id})
+    return total, [seen(row, caller.role(row.rank)) for row in rows]
+
+
+def _read_one(statement: Prepared, parameters: dict[str, Any], caller: Caller) -> SeenAuthorization:
+    rows = read(statement, {**parameters, "caller_id": caller.id})
+    if not rows or not (rows[0].is_public or caller.role(rows[0].rank) >= COORGANIZER):
+        raise NotFound(NOT_LINKED)
+    return seen(rows[0], caller.role(rows[0].rank))
+
+
+def seen(row: Row | StripeAuthorization, role: Role) -> SeenAuthorization:
+    """
+    Return *row*, a link of this module's statements or a model, as somebody with *role* sees it.
+
+    Without a key of its own the account is charged with the platform's, of the link's mode.
+    """
+    key = row.stripe_publishable_key
+    return SeenAuthorization(
+        id=row.id,
+        event=LinkedEvent(row.event_id),
+        role=role,
+        livemode=row.livemode,
+        stripe_publishable_key=key or _platform_key(row.livemode),
+        has_own_key=key is not None,
+        stripe_user_id=row.stripe_user_id,
+        scope=row.scope,
+        linked_at=row.linked_at,
+        account_status=row.account_status,
+        display_name=row.display_name,
+        account_checked_at=row.account_checked_at,
+    )
+
+
+def _platform_key(livemode: bool) -> str | None:
+    return platform_of(db.session.get_one(Setting, 1), livemode).publishable_key or None

@@ -1,0 +1,1 @@
+"""The platform's registration at Stripe."""

@@ -1,0 +1,188 @@
+"""
+The platform's settings: what of them somebody sees, changing them, and revealing a secret.
+
+A stored value that does not open is never taken for a missing one. Where it would have to be shown
+the request fails (SecretUnreadable; the log says which and what to do). Administrators see `…` in
+its place, so that they can write it anew.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from app.auth.policy import Caller, Role
+from app.db.clock import database_now
+from app.db.prepared import Prepared
+from app.db.reads import read
+from app.db.transactions import transaction
+from app.errors import Forbidden, Invalid, ManyInvalid
+from app.models import Setting
+from app.security.crypto import Cipher, SecretUnreadable, cipher
+from app.security.logs import log
+from app.security.redaction import ELLIPSIS, mask_secret
+from app.services import audit
+
+PUBLIC_KEYS = (
+    "stripe_client_id",
+    "stripe_publishable_key",
+    "stripe_test_client_id",
+    "stripe_test_publishable_key",
+)
+SECRET_KEYS = (
+    "stripe_secret_key",
+    "stripe_test_secret_key",
+    "stripe_webhook_secret",
+    "stripe_test_webhook_secret",
+)
+KEYS = PUBLIC_KEYS + SECRET_KEYS
+# Built once, and alone in an anonymous GET.
+STORED = Prepared(
+    select(
+        Setting.stripe_mode, *(getattr(Setting, f"sealed_{name}").label(name) for name in KEYS)
+    ).where(Setting.id == 1)
+)
+PLACES = {name: Setting().place(f"sealed_{name}") for name in KEYS}
+
+
+@dataclass(frozen=True, slots=True)
+class SeenSettings:
+    """The settings as somebody with *role* sees them; the schema hides the rest from them."""
+
+    role: Role
+    stripe_mode: str
+    is_stripe_activated: bool
+    unreadable: tuple[str, ...]
+    stripe_client_id: str | None
+    stripe_publishable_key: str | None
+    stripe_test_client_id: str | None
+    stripe_test_publishable_key: str | None
+    stripe_secret_key: str | None = field(default=None, repr=False)
+    stripe_test_secret_key: str | None = field(default=None, repr=False)
+    stripe_webhook_secret: str | None = field(default=None, repr=False)
+    stripe_test_webhook_secret: str | None = field(default=None, repr=False)
+    id: int = 1
+
+
+def read_settings(caller: Caller) -> SeenSettings:
+    """
+    Return the settings as *caller* sees them, the secrets masked, in one statement.
+
+    Raises SecretUnreadable if a value to be shown does not open; for administrators it is `…`.
+    """
+    return see(read(STORED)[0], caller)
+
+
+def see(stored: Row, caller: Caller, clear: Mapping[str, str] | None = None) -> SeenSettings:
+    """Return *stored* as *caller* sees it, with what is in *clear* shown as it is."""
+    unreadable: list[str] = []
+    shown: dict[str, Any] = {}
+    for name in KEYS if caller.is_admin else PUBLIC_KEYS:
+        known = _open(name, getattr(stored, name), unreadable if caller.is_admin else None)
+        shown[name] = mask_of(name, known) if name in SECRET_KEYS else known
+    prefix = "stripe_" if stored.stripe_mode == "production" else "stripe_test_"
+    needed = ("client_id", "secret_key", "publishable_key")
+    return SeenSettings(
+        role=caller.role(),
+        stripe_mode=stored.stripe_mode,
+        is_stripe_activated=all(getattr(stored, f"{prefix}{name}") for name in needed),
+        unreadable=tuple(unreadable),
+        **{**shown, **(clear or {})},
+    )
+
+
+def mask_of(name: str, known: str | None) -> str | None:
+    """Return what stands for the value *known* where it is not shown; None for a public one."""
+    if known is None or known == ELLIPSIS:
+        return known
+    return mask_secret(known) if name in SECRET_KEYS else None
+
+
+def change_settings(values: Mapping[str, Any], caller: Caller) -> SeenSettings:
+    """
+    Change what *values* says, all of it or nothing, and return the settings as they are then.
+
+    Text is trimmed already. Empty text clears; None clears a public key and leaves a secret as it
+    is; the mask that stands for the current value changes nothing. Raises Forbidden, and
+    ManyInvalid for masks of something else.
+    """
+    if not caller.is_admin:
+        raise Forbidden("Only an administrator may change the settings.")
+    with transaction() as session:
+        setting = session.scalars(
+            select(Setting)
+            .where(Setting.id == 1)
+            .with_for_update(key_share=True)
+            .execution_options(populate_existing=True)
+        ).one()
+        known = {name: _open(name, getattr(setting, f"sealed_{name}"), []) for name in KEYS}
+        known["stripe_mode"] = setting.stripe_mode
+        faults = _stale_masks(values, known)
+        if faults:
+            raise ManyInvalid(faults)
+        for name in [name for name in values if name in known]:
+            if _is_change(name, values[name], known[name]):
+                setattr(setting, name, values[name] or None)
+                setting.updated_at = database_now()
+                _record_change(name, values[name], caller)
+    return read_settings(caller)
+
+
+def find_stale_masks(values: Mapping[str, Any]) -> list[Invalid]:
+    """Return what is wrong with the masks among *values*, to be told with other faults."""
+    stored = read(STORED)[0]
+    return _stale_masks(values, {name: _open(name, getattr(stored, name), []) for name in KEYS})
+
+
+def _stale_masks(values: Mapping[str, Any], known: Mapping[str, str | None]) -> list[Invalid]:
+    return [
+        Invalid(
+            "This is a shortened value, and not that of the current one."
+            " Write the whole value, or leave it as it was.",
+            pointer=f"/data/attributes/{name.replace('_', '-')}",
+        )
+        for name in KEYS
+        if ELLIPSIS in (values.get(name) or "") and values[name] != mask_of(name, known[name])
+    ]
+
+
+def _is_change(name: str, value: str | None, known: str | None) -> bool:
+    if value is None and name in SECRET_KEYS:
+        return False
+    if value and ELLIPSIS in value:
+        return False
+    return (value or None) != known
+
+
+def _record_change(name: str, value: str | None, caller: Caller) -> None:
+    attribute = name.replace("_", "-")
+    subject = f"{attribute}={value}" if name == "stripe_mode" else attribute
+    audit.record("settings.change", subject, user_id=caller.id)
+
+
+def _open(name: str, sealed: str | None, unreadable: list[str] | None) -> str | None:
+    """
+    Return the value; `…` for one that does not open, whose name is then added to *unreadable*.
+
+    Raises SecretUnreadable instead if there is no such list.
+    """
+    if sealed is None:
+        return None
+    try:
+        if name in PUBLIC_KEYS:
+            return _open_public(cipher(), sealed, PLACES[name])
+        return cipher().open(sealed, PLACES[name])
+    except SecretUnreadable as error:
+        if unreadable is None:
+            raise
+        log.error("secret unreadable", reason=str(error))
+        unreadable.append(name)
+        return ELLIPSIS
+
+
+@lru_cache(maxsize=64)
+def _open_public(opener: Cipher, sealed: str, place: str) -> str:
+    """Open a public value. Kept by its ciphertext, which changes whenever the value does."""
+    return opener.open(sealed, place)

@@ -1,0 +1,53 @@
+"""What is kept for a while only: out it goes, a little at a time."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.db.clock import database_now
+from app.db.reads import read
+from app.db.transactions import transaction
+from app.models import (
+    EndedSession,
+    StripeAuthorizationRequest,
+    StripeDeauthorization,
+    StripeWebhookEvent,
+)
+
+BATCH = 1000  # rows in one transaction
+A_DAY = timedelta(days=1)  # longer than any attempt lasts that must know of a cut
+WEBHOOKS = timedelta(days=30)  # how long Stripe may send an event again
+
+
+def purge() -> int:
+    """Delete what has served its time, and return how many rows that were."""
+    now = read(select(database_now()))[0][0]
+    return sum(_delete(key, condition) for key, condition in _outdated(now))
+
+
+def _outdated(now: datetime) -> list[tuple[InstrumentedAttribute, ColumnElement[bool]]]:
+    return [
+        (StripeAuthorizationRequest.id, StripeAuthorizationRequest.expires_at < now - A_DAY),
+        (EndedSession.id, EndedSession.expires_at < now),
+        (StripeDeauthorization.id, StripeDeauthorization.done_at < now - A_DAY),
+        (StripeWebhookEvent.id, StripeWebhookEvent.received_at < now - WEBHOOKS),
+    ]
+
+
+def _delete(key: InstrumentedAttribute, condition: ColumnElement[bool]) -> int:
+    """Delete in batches; rows that another run is deleting are left to it."""
+    batch = select(key).where(condition).limit(BATCH).with_for_update(skip_locked=True)
+    statement = (
+        delete(key.class_)
+        .where(key.in_(batch))
+        .returning(key)
+        .execution_options(synchronize_session=False)
+    )
+    deleted = 0
+    while True:
+        with transaction() as session:
+            gone = len(session.execute(statement).all())
+        deleted += gone
+        if gone < BATCH:
+            return deleted
