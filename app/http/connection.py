@@ -25,7 +25,7 @@ from waitress.utilities import (
     build_http_date,
 )
 
-from app.logs import log
+from app.security.logs import log
 
 LONGEST_LINE = 8190  # bytes: the request line, and each header
 MOST_HEADERS = 60

@@ -21,7 +21,7 @@ from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer, UnixWSGIServer
 
 from app.http.connection import LARGEST_HEAD, MOST_DISCARDED, SILENCE, Connection
-from app.logs import log
+from app.security.logs import log
 
 LINGER = 1.0  # seconds in which a stopping server still takes requests on open connections
 SILENCE_WHEN_FULL = 1.0  # seconds, instead of SILENCE, when no more connections are accepted
