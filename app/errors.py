@@ -16,8 +16,10 @@ class ServiceError(Exception):
     """
     A request we refuse, or work that failed, with words for the person who asked.
 
-    *detail* is one sentence, shown verbatim by the frontend. *pointer*, *parameter* or *header*
-    says what part of the request it is about. *headers* go on the answer.
+    *detail* is one sentence, shown verbatim by the frontend. *field* names the value it is about,
+    in the words of the services (`event`, `code`, `redirect_uri`): each door translates it, the API
+    into a pointer, the console into a form error. What only a door knows is told by *pointer*,
+    *parameter* or *header*. *headers* go on the answer.
     """
 
     status: int = 500
@@ -28,6 +30,7 @@ class ServiceError(Exception):
         self,
         detail: str,
         *,
+        field: str | None = None,
         pointer: str | None = None,
         parameter: str | None = None,
         header: str | None = None,
@@ -36,6 +39,7 @@ class ServiceError(Exception):
     ) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.field = field
         named = {"pointer": pointer, "parameter": parameter, "header": header}
         self.source = {name: value for name, value in named.items() if value is not None}
         self.meta = meta

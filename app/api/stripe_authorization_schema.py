@@ -24,6 +24,7 @@ class StripeAuthorizationSchema(Schema):
         ("stripe_user_id", "livemode", "scope", "linked_at", "account_status", "display_name"),
         COORGANIZER,
     )
+    SERVICE_NAMES = {"code": "stripe_auth_code"}
 
     class Meta:
         type_ = "stripe-authorization"

@@ -59,6 +59,7 @@ def init_app(app: Flask) -> None:
 def respond(*errors: ServiceError) -> Response:
     """Return the answer that tells *errors*; the first one's status is the answer's."""
     for error in errors:
+        _locate(error)
         if isinstance(error, StripeError) and error.cause:
             log.warning("stripe answered", code=error.code, cause=error.cause)
     response = Response(
@@ -68,6 +69,15 @@ def respond(*errors: ServiceError) -> Response:
     )
     response.headers.update(errors[0].headers)
     return response
+
+
+def _locate(error: ServiceError) -> None:
+    """Say where in this address's documents the field stands that the error is about."""
+    route = g.get("route")
+    schema = getattr(route.view, "schema", None) if route else None
+    if error.field is not None and not error.source and schema is not None:
+        pointer = schema.pointer_to(error.field)
+        error.source = {"pointer": pointer} if pointer else {}
 
 
 def _document(errors: tuple[ServiceError, ...]) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class Schema(LibrarySchema):
     """
 
     PRIVATE: ClassVar[dict[str, Role]] = {}
+    SERVICE_NAMES: ClassVar[dict[str, str]] = {}  # what the services call a member, if not its name
 
     class Meta:
         type_ = "abstract"
@@ -74,6 +75,18 @@ class Schema(LibrarySchema):
         if isinstance(field, BaseRelationship):
             error["source"]["pointer"] = f"/data/relationships/{dasherize(field_name)}"
         return error
+
+    @classmethod
+    def pointer_to(cls, field: str) -> str | None:
+        """Return where *field*, as the services call it, stands in a document; None if nowhere."""
+        if field == "id":
+            return "/data/id"
+        name = cls.SERVICE_NAMES.get(field, field)
+        member = cls._declared_fields.get(name)
+        if member is None:
+            return None
+        section = "relationships" if isinstance(member, BaseRelationship) else "attributes"
+        return f"/data/{section}/{dasherize(name)}"
 
     @classmethod
     @cache
@@ -218,7 +231,7 @@ class RelationshipResource(StrictResource):
 def check_id(data: dict[str, Any], expected: int) -> None:
     """Raise IdMismatch unless the document speaks of the resource that its address means."""
     if data.pop("id") != str(expected):
-        raise IdMismatch("The id is not that of the address.", pointer="/data/id")
+        raise IdMismatch("The id is not the one in the address.", field="id")
 
 
 @cache

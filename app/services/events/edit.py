@@ -26,7 +26,7 @@ def create_event(data: dict[str, Any], caller: Caller) -> Event:
     """Create an event that belongs to *caller*. Raises Invalid where the values contradict."""
     _check_times(data["starts_at"], data["ends_at"])
     if data.pop("stripe_authorization", None) is not None:
-        raise Forbidden(NOT_BY_LINKAGE, pointer="/data/relationships/stripe-authorization")
+        raise Forbidden(NOT_BY_LINKAGE, field="stripe_authorization")
     with transaction() as session:
         event = Event(identifier=_new_identifier(session), **data)
         event.roles = [UsersEventsRole(user_id=caller.id, role="owner")]
@@ -55,7 +55,7 @@ def change_event(reference: str, data: dict[str, Any], caller: Caller) -> Event:
         event, _ = lock_event(reference, caller)
         require(event.role, EDIT_EVENT)
         if data.pop("id") != str(event.id):
-            raise IdMismatch("The id is not that of the address.", pointer="/data/id")
+            raise IdMismatch("The id is not that of the address.", field="id")
         if "stripe_authorization" in data:
             _check_linkage(event, data.pop("stripe_authorization"))
         _check_times(data.get("starts_at", event.starts_at), data.get("ends_at", event.ends_at))
@@ -73,7 +73,7 @@ def _check_linkage(event: Event, authorization_id: str | None) -> None:
         )
     ).one_or_none()
     if authorization_id != (None if linked is None else str(linked)):
-        raise Forbidden(NOT_BY_LINKAGE, pointer="/data/relationships/stripe-authorization")
+        raise Forbidden(NOT_BY_LINKAGE, field="stripe_authorization")
 
 
 def delete_event(reference: str, caller: Caller, stripe: StripeConnect) -> None:
@@ -120,4 +120,4 @@ def _identities(links: list[StripeAuthorization]) -> list[tuple[int, bool, str]]
 
 def _check_times(starts_at: Any, ends_at: Any) -> None:
     if ends_at <= starts_at:
-        raise Invalid("The event must end after it starts.", pointer="/data/attributes/ends-at")
+        raise Invalid("The event must end after it starts.", field="ends_at")

@@ -29,29 +29,32 @@ def find_event(reference: str, caller: Caller) -> Event:
 
     Raises NotFound if there is none, if it was deleted, or if it is a draft and not the caller's.
     """
-    return _find_one(FOUND.where(is_event(reference)), caller, None)[0]
+    return _find_one(FOUND.where(is_event(reference)), caller)[0]
 
 
 def lock_event(
-    reference: str, caller: Caller, *, pointer: str | None = None
+    reference: str, caller: Caller, *, field: str | None = None, pointer: str | None = None
 ) -> tuple[Event, Setting]:
     """
     Return the event like `find_event`, and the settings, in one statement.
 
-    Until the transaction ends nobody else changes the event, links it or unlinks it.
+    Until the transaction ends nobody else changes the event, links it or unlinks it. *field* says
+    what the NotFound is about, where a document names the event.
     """
-    event, _, setting = _find_one(LOCKED.where(is_event(reference)), caller, pointer)
+    event, _, setting = _find_one(LOCKED.where(is_event(reference)), caller, field, pointer)
     return event, setting
 
 
-def _find_one(statement: Select, caller: Caller, pointer: str | None) -> Row:
+def _find_one(
+    statement: Select, caller: Caller, field: str | None = None, pointer: str | None = None
+) -> Row:
     """Return the row of an event that *caller* may know of, and tell the event their role."""
     row = db.session.execute(statement, {"caller_id": caller.id}).one_or_none()
     if row is None or row[0].deleted_at is not None:
-        raise NotFound(THERE_IS_NONE, pointer=pointer)
+        raise NotFound(THERE_IS_NONE, field=field, pointer=pointer)
     event, role = row[0], caller.role(row[1])
     if event.state == "draft" and role < COORGANIZER:
-        raise NotFound(THERE_IS_NONE, pointer=pointer)
+        raise NotFound(THERE_IS_NONE, field=field, pointer=pointer)
     event.role = role
     return row
 

@@ -17,8 +17,6 @@ from app.services import audit
 from app.services.events.queries import find_event, lock_event
 from app.services.identifiers import read_id
 
-EMAIL, USER = "/data/attributes/email", "/data/relationships/user"
-
 
 def list_roles(event_reference: str, caller: Caller, page: Page) -> tuple[int, list[Any]]:
     """Return how many roles there are at the event, and a page. Raises NotFound, Forbidden."""
@@ -52,16 +50,16 @@ def give_role(
     event, Conflict if the user has the role, and RateLimited for too many users that do not exist.
     """
     if user_reference is None and email is None:
-        raise Invalid("Name the user, by relationship or by e-mail.", pointer=USER)
+        raise Invalid("Name the user, by relationship or by e-mail.", field="user")
     user_id = _find_user(caller, user_reference, email)
     with transaction() as session:
-        event, _ = lock_event(event_reference, caller, pointer="/data/relationships/event")
+        event, _ = lock_event(event_reference, caller, field="event")
         require(event.role, MANAGE_TEAM)
         if user_id is None:
-            pointer = EMAIL if user_reference is None else USER
-            raise Invalid("There is no such user. Ask them to register first.", pointer=pointer)
+            field = "email" if user_reference is None else "user"
+            raise Invalid("There is no such user. Ask them to register first.", field=field)
         if _find_role(session, event.id, user_id, role) is not None:
-            raise Conflict(f"This user is {role} of the event already.", pointer=USER)
+            raise Conflict(f"This user is {role} of the event already.", field="user")
         given = UsersEventsRole(event=event, user=session.get_one(User, user_id), role=role)
         session.add(given)
         _record("create", given, caller)

@@ -141,7 +141,7 @@ def _stale_masks(values: Mapping[str, Any], known: Mapping[str, str | None]) -> 
         Invalid(
             "This is a shortened value, and not that of the current one."
             " Write the whole value, or leave it as it was.",
-            pointer=f"/data/attributes/{name.replace('_', '-')}",
+            field=name,
         )
         for name in KEYS
         if ELLIPSIS in (values.get(name) or "") and values[name] != mask_of(name, known[name])
