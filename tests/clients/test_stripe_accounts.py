@@ -2,7 +2,12 @@
 
 import pytest
 
-from app.clients.stripe import AccountNotConnected
+from app.clients.stripe import (
+    AccountDeleted,
+    AccountNotConnected,
+    AccountUnknown,
+    KeyLacksPermission,
+)
 from app.errors import (
     StripeBusy,
     StripeError,
@@ -189,12 +194,18 @@ def test_what_cannot_be_an_account_is_not_connected_and_not_asked_for(
 @pytest.mark.parametrize(
     ("body", "status", "kind"),
     [
-        (WITHOUT_PERMISSION, 403, StripeRejectedPlatform),
+        (WITHOUT_PERMISSION, 403, KeyLacksPermission),
+        ("<html>Forbidden</html>", 403, KeyLacksPermission),
         ({"error": {"message": "Invalid API Key provided"}}, 401, StripeRejectedPlatform),
-        (NO_ACCESS, 404, StripeRefused),
+        (NO_ACCESS, 401, StripeRejectedPlatform),
+        (NO_ACCESS, 404, AccountUnknown),
+        ("<html>Not found</html>", 404, AccountUnknown),
+        ({"id": ACCOUNT, "object": "account", "deleted": True}, 200, AccountDeleted),
+        ({"id": "acct_1Other", "object": "account", "deleted": True}, 200, StripeUnreadable),
+        ({"id": ACCOUNT, "object": "account", "deleted": "true"}, 200, StripeUnreadable),
         (NO_ACCESS, 200, StripeRefused),
         (NO_ACCESS, 500, StripeUnreadable),
-        (DESCRIBED, 404, StripeUnreadable),
+        (DESCRIBED, 404, AccountUnknown),
         ({**DESCRIBED, "id": "acct_1Other"}, 200, StripeUnreadable),
         ({**DESCRIBED, "charges_enabled": "true"}, 200, StripeUnreadable),
         ({"id": ACCOUNT}, 200, StripeUnreadable),

@@ -1,24 +1,47 @@
 """The client for Stripe: the only package that speaks HTTP to it."""
 
-from app.clients.stripe.accounts import Accounts
+from app.clients.stripe.accounts import Accounts, account_form
 from app.clients.stripe.oauth import OAuth
-from app.clients.stripe.values import (
+from app.clients.stripe.outcomes import (
+    AccountDeleted,
     AccountNotConnected,
+    AccountUnknown,
+    KeyLacksPermission,
+    SavedFault,
+)
+from app.clients.stripe.payments import Payments, payment_intent_form
+from app.clients.stripe.values import (
+    AccountLink,
+    AccountPage,
     AccountSnapshot,
     ConnectedAccount,
+    ListedAccount,
+    PaymentIntent,
+    PaymentIntentPage,
     PlatformCheck,
 )
 
 __all__ = [
+    "AccountDeleted",
+    "AccountLink",
     "AccountNotConnected",
+    "AccountPage",
     "AccountSnapshot",
+    "AccountUnknown",
     "ConnectedAccount",
+    "KeyLacksPermission",
+    "ListedAccount",
+    "PaymentIntent",
+    "PaymentIntentPage",
     "PlatformCheck",
+    "SavedFault",
     "StripeConnect",
+    "account_form",
+    "payment_intent_form",
 ]
 
 
-class StripeConnect(OAuth, Accounts):
+class StripeConnect(OAuth, Accounts, Payments):
     """
     Stripe, for any number of threads.
 

@@ -1,14 +1,23 @@
 """What every call to Stripe has in common: its addresses, its time, and its place among others."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from datetime import datetime
+from urllib.parse import urlencode
 
 from app.clients.bulkhead import Bulkhead
-from app.clients.stripe.transport import Transport, Waiting
+from app.clients.stripe.transport import MAX_ANSWER, Answer, Transport, Waiting
 from app.errors import StripeBusy, StripeRejectedPlatform
 
 USER_AGENT = "stripe-linking-service/1.0"
+
+# Pinned, because without it Stripe answers in the version that the key's owner has chosen in the
+# dashboard, and may change there at any time. It is that of the `stripe` package in
+# requirements-dev.txt, which the tests hold against this client.
+API_VERSION = "2026-10-28.endive"
+
+PAGE_LIMIT = 4 * 1024 * 1024  # bytes: a hundred objects with all the metadata that Stripe allows
 
 _HEADER_VALUE = re.compile(r"[!-~]{1,500}")
 
@@ -37,6 +46,27 @@ class Calls:
         """The total of one call, in seconds."""
         return self._timeout
 
+    def _ask_api(
+        self,
+        method: str,
+        path: str,
+        *,
+        secret_key: str,
+        query: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        limit: int = MAX_ANSWER,
+    ) -> Answer:
+        return self._transport.send(
+            method,
+            f"{self._api_url}{path}" + (f"?{urlencode(query)}" if query else ""),
+            timeout=self._timeout if timeout is None else timeout,
+            form=form,
+            headers={**authorize(secret_key), "Stripe-Version": API_VERSION, **(headers or {})},
+            limit=limit,
+        )
+
     @contextmanager
     def reserve(self) -> Iterator[None]:
         """Hold one of this process's places for a call to Stripe, or raise StripeBusy at once."""
@@ -64,3 +94,9 @@ def authorize(secret_key: str) -> dict[str, str]:
             cause="the secret key is empty, too long or not visible ASCII",
         )
     return {"Authorization": f"Bearer {secret_key}"}
+
+
+def page_query(since: datetime, cursor: str | None) -> dict[str, str]:
+    """Return the query for a page of what was created since that moment, the youngest first."""
+    query = {"limit": "100", "created[gte]": str(int(since.timestamp()))}
+    return query | ({} if cursor is None else {"starting_after": cursor})

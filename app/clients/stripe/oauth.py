@@ -2,8 +2,8 @@
 
 import secrets
 
-from app.clients.stripe.answers import judge_deauthorization, judge_exchange, judge_platform
 from app.clients.stripe.calls import Calls, authorize
+from app.clients.stripe.oauth_answers import judge_deauthorization, judge_exchange, judge_platform
 from app.clients.stripe.transport import Answer
 from app.clients.stripe.values import ConnectedAccount, PlatformCheck
 from app.errors import StripeBusy, StripeRejectedPlatform

@@ -6,9 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
+from app.clients.stripe.outcomes import (
+    AccountDeleted,
+    AccountUnknown,
+    KeyLacksPermission,
+    SavedFault,
+)
 from app.clients.stripe.transport import Answer
 from app.errors import (
     StripeError,
+    StripeRefused,
     StripeRejectedPlatform,
     StripeTimeout,
     StripeUnreachable,
@@ -17,6 +24,14 @@ from app.errors import (
 from app.security.redaction import plain_text
 
 _NAMED_ACCOUNT = re.compile(rb'"stripe_user_id"\s*:\s*"(acct_[A-Za-z0-9]{1,64})"')
+
+_ASK = "please ask the administrator"
+_REJECTIONS: dict[type[StripeRejectedPlatform], str] = {
+    StripeRejectedPlatform: f"Stripe does not accept this platform's key: {_ASK} to check it.",
+    KeyLacksPermission: f"Stripe does not permit this to the platform's key: {_ASK} to check it.",
+    AccountUnknown: f"Stripe does not know this account under the platform's key: {_ASK}.",
+    AccountDeleted: f"This account was deleted at Stripe: {_ASK}.",
+}
 
 E = TypeVar("E", bound=StripeError)
 
@@ -34,6 +49,8 @@ LINKING = Purpose(
     "please connect with Stripe again", "/data/attributes/stripe-auth-code", grants=True
 )
 MAINTENANCE = Purpose("please try again later")
+ONBOARDING = Purpose("please try again")
+PAYING = Purpose("please send the same request again")
 
 
 class Reading:
@@ -54,6 +71,11 @@ class Reading:
         self.content = parse_object(answer.body)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether a whole answer came."""
+        return self._answer.fault is None
+
+    @property
     def refused(self) -> bool:
         """Whether Stripe says no in a form that can be understood."""
         content = self.content or {}
@@ -67,6 +89,13 @@ class Reading:
         if isinstance(error, dict):
             error = error.get("code") or error.get("type")
         return self._plain(error) if isinstance(error, str) else ""
+
+    @property
+    def error_type(self) -> str:
+        """The kind of the API's error object; empty if there is none."""
+        error = (self.content or {}).get("error")
+        kind = error.get("type") if isinstance(error, dict) else None
+        return kind if isinstance(kind, str) else ""
 
     @property
     def description(self) -> str:
@@ -85,6 +114,14 @@ class Reading:
     def summary(self) -> str:
         """The answer in one line for the log."""
         return f"HTTP {self.status} {self.error_code}: {self.words}"
+
+    def refusal(self) -> StripeRefused:
+        """Return the error for what Stripe refuses, in Stripe's words if it has any."""
+        return self.error(
+            StripeRefused,
+            self.words or "Stripe refused without a reason.",
+            meta={"stripe-error": self.error_code} if self.error_code else None,
+        )
 
     def says(self, words: str) -> bool:
         """Whether Stripe's words about the error contain *words*, in lower or upper case."""
@@ -109,7 +146,8 @@ class Reading:
             detail = f"Stripe has too much to do at the moment: {self._purpose.again}."
             raise self.error(StripeUnreadable, detail, cause="HTTP 429")
         if self.status is None or not (self.status == 200 or 400 <= self.status < 500):
-            raise self.unreadable(f"HTTP {self.status}")
+            kind = SavedFault if self._is_saved_fault() else StripeUnreadable
+            raise self.unreadable(f"HTTP {self.status}", kind)
 
     def require_object(self) -> dict[str, Any]:
         """Return the object; raise StripeUnreadable for no object, or a 4xx without an error."""
@@ -127,17 +165,22 @@ class Reading:
             **kwargs,
         )
 
-    def unreadable(self, cause: str) -> StripeUnreadable:
+    def unreadable(
+        self, cause: str, kind: type[StripeUnreadable] = StripeUnreadable
+    ) -> StripeUnreadable:
         """Return the error for an answer that makes no sense."""
         detail = f"Stripe's answer could not be understood: {self._purpose.again}."
-        return self.error(StripeUnreadable, detail, cause=cause)
+        return self.error(kind, detail, cause=cause)
 
-    def rejected_platform(self) -> StripeRejectedPlatform:
-        """Return the error for a key of ours that Stripe does not accept."""
-        return self.error(
-            StripeRejectedPlatform,
-            "Stripe does not accept this platform's key: please ask the administrator to check it.",
-        )
+    def rejected_platform(
+        self, kind: type[StripeRejectedPlatform] = StripeRejectedPlatform
+    ) -> StripeRejectedPlatform:
+        """Return the error for a key of ours that Stripe does not accept, or not for this."""
+        return self.error(kind, _REJECTIONS[kind])
+
+    def _is_saved_fault(self) -> bool:
+        replayed = self._answer.headers.get("Idempotent-Replayed", "")
+        return replayed.lower() == "true" and (self.status or 0) >= 500
 
     def _raise_unreachable(self, cause: str) -> NoReturn:
         raise StripeUnreachable(

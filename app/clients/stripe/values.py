@@ -1,13 +1,11 @@
-"""What the client for Stripe gives back."""
+"""What the client for Stripe gives back. Text in it is plain text; amounts are in minor units."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 Outcome = Literal["ok", "wrong-key", "wrong-client-id", "unreachable"]
-
-
-class AccountNotConnected(Exception):
-    """Stripe knows no connection between the platform and this account (any more)."""
 
 
 @dataclass(frozen=True)
@@ -57,3 +55,49 @@ class PlatformCheck:
     def ok(self) -> bool:
         """Whether Stripe accepts the key and knows the client id as belonging to it."""
         return self.outcome == "ok"
+
+
+@dataclass(frozen=True)
+class ListedAccount:
+    """An account in a list, by the name that we gave it in its *metadata*."""
+
+    account_id: str
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class AccountPage:
+    """Accounts, the youngest first; *cursor* asks for the next page, None after the last."""
+
+    accounts: tuple[ListedAccount, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True)
+class AccountLink:
+    """A page where the account's owner tells Stripe who they are. Who has the address may do so."""
+
+    url: str = field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class PaymentIntent:
+    """A payment intent as Stripe described it a moment ago; *amount* is in minor units."""
+
+    intent_id: str
+    status: str
+    amount: int
+    currency: str
+    livemode: bool
+    created_at: datetime
+    metadata: Mapping[str, str]
+    client_secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class PaymentIntentPage:
+    """Payment intents, the youngest first; *cursor* asks for the next page, None after the last."""
+
+    intents: tuple[PaymentIntent, ...]
+    cursor: str | None

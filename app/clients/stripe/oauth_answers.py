@@ -1,4 +1,4 @@
-"""What Stripe's answers mean, question by question."""
+"""What the answers of Stripe's OAuth endpoints mean, question by question."""
 
 import re
 from collections.abc import Iterable
@@ -7,14 +7,11 @@ from typing import Any
 from app.clients.stripe.reading import LINKING, MAINTENANCE, Reading
 from app.clients.stripe.transport import Answer
 from app.clients.stripe.values import (
-    AccountNotConnected,
-    AccountSnapshot,
     ConnectedAccount,
     Outcome,
     PlatformCheck,
 )
 from app.errors import StripeError, StripeModeMismatch, StripeRefused
-from app.security.redaction import plain_text
 
 _ACCOUNT_ID = re.compile(r"acct_[A-Za-z0-9]{1,64}")
 _TOKEN = re.compile(r"[!-~]{1,500}")
@@ -60,30 +57,9 @@ def judge_deauthorization(answer: Answer, account_id: str, *, hide: Iterable[str
         raise reading.rejected_platform()
     content = reading.require_object()
     if reading.refused:
-        raise _plain_refusal(reading)
+        raise reading.refusal()
     if content.get("stripe_user_id") != account_id or content.get("error") is not None:
         raise reading.unreadable("the answer is not about this account")
-
-
-def judge_account(answer: Answer, account_id: str, *, hide: Iterable[str]) -> AccountSnapshot:
-    """
-    Return the account as Stripe describes it.
-
-    Raises AccountNotConnected on 403 `account_invalid` (https://docs.stripe.com/error-codes),
-    else a StripeError.
-    """
-    reading = Reading(answer, MAINTENANCE, hide)
-    reading.require_judgement()
-    if reading.status == 403 and reading.error_code == "account_invalid":
-        raise AccountNotConnected(account_id)
-    if reading.status in (401, 403):
-        raise reading.rejected_platform()
-    content = reading.require_object()
-    if reading.refused:
-        raise _plain_refusal(reading)
-    if content.get("id") != account_id or not isinstance(content.get("charges_enabled"), bool):
-        raise reading.unreadable("the answer is not an account, or another one")
-    return _snapshot(account_id, content)
 
 
 def judge_platform(answer: Answer, account_id: str, *, hide: Iterable[str]) -> PlatformCheck:
@@ -136,10 +112,6 @@ def _refusal(reading: Reading, livemode: bool) -> StripeError:
     )
 
 
-def _plain_refusal(reading: Reading) -> StripeRefused:
-    return reading.error(StripeRefused, reading.words or "Stripe refused without a reason.")
-
-
 def _mode_mismatch(reading: Reading, livemode: bool) -> StripeModeMismatch:
     ours, theirs = ("live", "test") if livemode else ("test", "live")
     return reading.error(
@@ -187,30 +159,3 @@ def _require_publishable_key_of_mode(reading: Reading, key: str | None, livemode
     wrong = "pk_test_" if livemode else "pk_live_"
     if key and (not key.startswith("pk_") or key.startswith(wrong)):
         raise reading.unreadable("the publishable key is none, or of the other mode")
-
-
-def _snapshot(account_id: str, content: dict[str, Any]) -> AccountSnapshot:
-    charges_enabled = content["charges_enabled"]
-    disabled_reason = _text_at(content, "requirements", "disabled_reason")
-    name = _text_at(content, "business_profile", "name") or _text_at(
-        content, "settings", "dashboard", "display_name"
-    )
-    return AccountSnapshot(
-        account_id=account_id,
-        status="active" if charges_enabled and not disabled_reason else "restricted",
-        display_name=name,
-        charges_enabled=charges_enabled,
-        payouts_enabled=content.get("payouts_enabled") is True,
-        details_submitted=content.get("details_submitted") is True,
-        disabled_reason=disabled_reason,
-        country=_text_at(content, "country"),
-        default_currency=_text_at(content, "default_currency"),
-    )
-
-
-def _text_at(content: dict[str, Any], *path: str) -> str | None:
-    """Return the plain text at *path*, None where there is none."""
-    value: Any = content
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
-    return (plain_text(value) or None) if isinstance(value, str) else None

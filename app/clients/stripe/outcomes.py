@@ -1,0 +1,34 @@
+"""
+What can come of a call to Stripe beside the errors of `app.errors`, where callers must tell more.
+
+Each of them needs something else to be done, though most are answered alike.
+"""
+
+from app.errors import StripeRejectedPlatform, StripeUnreadable
+
+
+class AccountNotConnected(Exception):
+    """
+    Stripe says 403 `account_invalid`: the platform has no access to the account (any more).
+
+    A key of another platform is told the same.
+    """
+
+
+class KeyLacksPermission(StripeRejectedPlatform):
+    """Stripe says 403 for another reason: the key is restricted, or the platform itself is."""
+
+
+class AccountUnknown(StripeRejectedPlatform):
+    """Stripe says 404: under this key there is no such account."""
+
+
+class AccountDeleted(StripeRejectedPlatform):
+    """Stripe still knows the account's id, and says that the account was deleted."""
+
+
+class SavedFault(StripeUnreadable):
+    """
+    A 5xx that Stripe has saved with the Idempotency-Key, and will say again until it forgets the
+    key: whether the work was done has to be found out in another way.
+    """
