@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,9 @@ def run_manage(
 
 class Program:
     """A program as the leader of a process group, its output in files that outlive it."""
+
+    launcher: Sequence[str] = (sys.executable, "-m")
+    cwd = ROOT
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[bytes] | None = None
@@ -149,8 +152,8 @@ class Program:
         self.kill()  # workers may have outlived the leader
         with open(self.folder / "stdout", "ab") as out, open(self.folder / "stderr", "ab") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *arguments],
-                cwd=ROOT,
+                [*self.launcher, *arguments],
+                cwd=self.cwd,
                 env=environment(env),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
