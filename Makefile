@@ -27,16 +27,16 @@ run: $(RUNTIME) ## Start the service with a demo and the local Stripe (Ctrl-C en
 	@$(PY) -m app.devtools.demo
 
 test: $(DEV) ## Run the tests (ARGS="-k linking" for some of them)
-	@scripts/install-postgresql.sh
+	@sh scripts/install-postgresql.sh
 	@$(PY) -m pytest $(PYTEST_FLAGS) --numprocesses 2 --dist worksteal $(ARGS)
 
 torture: $(DEV) ## Run the tests that kill, starve and overload (minutes)
-	@scripts/install-postgresql.sh
+	@sh scripts/install-postgresql.sh
 	@$(PY) -m pytest $(PYTEST_FLAGS) -m torture $(ARGS)
 
 bench: $(DEV) ## Measure the service (ARGS="--help" for the choices)
-	@scripts/install-postgresql.sh
-	@command -v wrk >/dev/null || scripts/apt-install.sh wrk
+	@sh scripts/install-postgresql.sh
+	@command -v wrk >/dev/null || sh scripts/apt-install.sh wrk
 	@$(PY) -m benchmarks $(ARGS)
 
 lint: $(DEV) ## Check style, types, security and live keys
@@ -47,38 +47,41 @@ lint: $(DEV) ## Check style, types, security and live keys
 	@$(PY) scripts/refuse_live_keys.py
 
 format: $(DEV) ## Format the code and fix what can be fixed
+	@$(PY) -m ruff format --quiet .
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
 check: lint test migrations ## All of lint and test, then every migration up and down
 
 migrations: $(DEV) ## Migrations up, down and up again, on SQLite and PostgreSQL
-	@scripts/install-postgresql.sh
+	@sh scripts/install-postgresql.sh
 	@$(PY) -m tests.migration_round_trip
 
 lock: $(DEV) ## Write requirements*.txt anew from requirements*.in (ARGS="--upgrade" for newer ones below)
-	@scripts/lock.sh $(ARGS)
+	@sh scripts/lock.sh $(ARGS)
 
 migration: $(DEV) ## Write the next numbered migration from the models: make migration m="add x to y"
 	@test -n "$(m)" || { echo 'Say what it does: make migration m="add x to y"' >&2; exit 2; }
-	@$(PY) manage.py db migrate -m "$(m)" --rev-id "$$(scripts/next-migration.sh)"
+	@$(PY) manage.py db migrate -m "$(m)" --rev-id "$$(sh scripts/next-migration.sh "$(m)")"
+	@$(PY) -m ruff check --quiet --fix migrations
+	@$(PY) -m ruff format --quiet migrations
 
 clean: ## Remove caches and reports (keeps .venv and instance/)
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist htmlcov .coverage
 	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
 
 $(PY):
-	@scripts/venv.sh
+	@sh scripts/venv.sh
 
 $(RUNTIME): requirements.txt $(PY)
-	@scripts/venv.sh
+	@sh scripts/venv.sh
 	@echo "Installing what the service needs into .venv (once) …"
 	@$(PIP_INSTALL) -r requirements.txt
 	@touch $@
 
 # Holds the runtime's packages too, so the other stamp is true as well.
 $(DEV): requirements.txt requirements-dev.txt $(PY)
-	@scripts/venv.sh
+	@sh scripts/venv.sh
 	@echo "Installing what the service and its tests need into .venv (once) …"
 	@$(PIP_INSTALL) -r requirements-dev.txt
 	@touch $(RUNTIME) $@

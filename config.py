@@ -1,47 +1,37 @@
 """
-The environment, read once: the only file that knows its names.
+The settings of the service. No other module reads environment variables of ours.
 
-`load_config()` reads every variable, judges all of them, and tells all faults in one message.
+`load_config()` reads and checks all of them and reports every fault in one message.
+`config_checks.py` says what is refused; `config_machine.py` reads files and counts processors.
 """
 
 import os
-import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
 
 from cryptography.fernet import Fernet
-from dotenv import dotenv_values
-from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from environs import Env, EnvValidationError
 from marshmallow.validate import OneOf, Range, Regexp
+from sqlalchemy import URL
 
-ROOT = Path(__file__).parent
+import config_checks as checks
+from config_machine import ConfigError, kept_secret, read_dotenv, usable_processors
+
+ROOT = Path(__file__).resolve().parent
 INSTANCE = ROOT / "instance"
-LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]", "::1")
 FRONTEND_IN_DEVELOPMENT = ("http://localhost:4200", "http://127.0.0.1:4200")
-RESERVED_THREADS = 20  # never taken by calls to Stripe, so that reads always find one free
-SHORTEST_SECRET = 16
-HOW_TO_MAKE_A_KEY = "Make one with: python manage.py secrets generate"
-FEWEST_CHARACTERS = 6  # different ones: a random secret of 16 hex digits practically never has less
-# Words of examples. In a secret made at random they practically never appear.
-PLACEHOLDERS = re.compile(
-    r"change.?me|default|example|insecure|password|placeholder|secret|^your[-_ ]", re.IGNORECASE
-)
-# The keys in Open Event Server's own installation guide.
-UPSTREAM_EXAMPLES = ("741a6f7389de40a91b930869b5e32baaae6953170b6fc1b9856001598a5ef0b8",)
-HOST = re.compile(r"\.?([\w-]+\.)*[\w-]+|\[?[0-9a-f:.]*:[0-9a-f:.]+\]?", re.ASCII | re.IGNORECASE)
-
-
-class ConfigError(Exception):
-    """The environment cannot be used. The message lists every fault, one per line."""
+# The page at which the frontend takes up the code that Stripe sends the browser back with.
+FRONTEND_REDIRECT = "/torii/redirect.html"
+RESERVED_THREADS = 20  # never wait for Stripe, so that reads always find a free one
+FEWEST_THREADS = 40
 
 
 @dataclass(frozen=True)
 class Config:
-    """What `create_app` takes. Times are seconds, lists are tuples, URLs have no trailing slash."""
+    """Every setting; times are in seconds, lists are tuples, URLs have no trailing slash."""
 
     app_env: str
     database_url: str = field(repr=False)
@@ -73,7 +63,7 @@ class Config:
 
     @property
     def is_production(self) -> bool:
-        """Whether real money may hang on this process."""
+        """Whether this process may handle real money."""
         return self.app_env == "production"
 
     @property
@@ -81,286 +71,161 @@ class Config:
         """How many calls to Stripe one process makes at the same time."""
         return self.web_threads - RESERVED_THREADS
 
-
-class _List(fields.Field):
-    """Items separated by commas, trimmed."""
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> tuple[str, ...]:
-        return tuple(item.strip() for item in value.split(",") if item.strip())
+    @property
+    def bind(self) -> str:
+        """The server's `host:port`, an IPv6 address in brackets."""
+        return f"{_bracketed(self.host)}:{self.port}"
 
 
-class _Url(fields.Str):
-    """Text without a trailing slash, so that paths can be appended."""
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
-        return super()._deserialize(value, attr, data, **kwargs).rstrip("/")
-
-
-class Environment(Schema):
-    """Every name there is, with its kind, its bounds and its default."""
-
-    class Meta:
-        unknown = EXCLUDE
-
-    APP_ENV = fields.Str(
-        load_default="development", validate=OneOf(["development", "testing", "production"])
-    )
-    DATABASE_URL = fields.Str(
-        load_default=f"sqlite:///{INSTANCE / 'app.db'}",
-        validate=Regexp(r"[\w+]+://", error="Not a SQLAlchemy URL (dialect://…)."),
-    )
-    SECRET_KEY = fields.Str(load_default="")
-    JWT_SECRET_KEY = fields.Str(load_default="")
-    ENCRYPTION_KEYS = _List(load_default=())
-    STRIPE_CONNECT_URL = _Url(load_default="https://connect.stripe.com")
-    STRIPE_API_URL = _Url(load_default="https://api.stripe.com")
-    STRIPE_TIMEOUT = fields.Float(load_default=20.0, validate=Range(0.1, 300))
-    STRIPE_REQUIRE_STATE = fields.Bool(load_default=False)
-    STRIPE_REDIRECT_URIS = _List(load_default=())
-    PUBLIC_URL = _Url(load_default="http://127.0.0.1:5000")
-    CORS_ORIGINS = _List(load_default=None)
-    ALLOWED_HOSTS = _List(load_default=())
-    TRUSTED_PROXIES = fields.Int(load_default=0, validate=Range(0, 10))
-    REDIS_URL = fields.Str(load_default="")
-    METRICS_TOKEN = fields.Str(
-        load_default="", validate=Regexp(r"[!-~]*\Z", error="Only visible ASCII characters.")
-    )
-    OPEN_EVENT_DATABASE_URL = fields.Str(load_default="")
-    OPEN_EVENT_MIRROR = fields.Bool(load_default=False)
-    OPEN_EVENT_JWT_SECRET_KEY = fields.Str(load_default="")
-    DATABASE_POOL_SIZE = fields.Int(load_default=20, validate=Range(1, 1000))
-    STRIPE_PROXY = _Url(load_default="")
-    LOG_LEVEL = fields.Str(
-        load_default="info", validate=OneOf(["debug", "info", "warning", "error", "critical"])
-    )
-    LOG_FORMAT = fields.Str(load_default="", validate=OneOf(["", "json", "console"]))
-    HOST = fields.Str(load_default="127.0.0.1")
-    PORT = fields.Int(load_default=5000, validate=Range(1, 65535))
-    WEB_CONCURRENCY = fields.Int(load_default=os.cpu_count() or 1, validate=Range(1, 256))
-    WEB_THREADS = fields.Int(load_default=320, validate=Range(RESERVED_THREADS + 1, 5000))
+NAMES = tuple(each.name.upper() for each in fields(Config))
 
 
 def load_config(environ: Mapping[str, str] | None = None) -> Config:
     """
-    Return the configuration that *environ* describes.
+    Return the configuration that *environ* describes: by default `.env`, overridden by the
+    environment of the process.
 
-    Without one it is `.env`, overruled by the environment of the process.
+    Outside production, keys that are not set are generated once and kept under `instance/`,
+    readable by their owner alone.
 
-    Outside production, keys that are not set are made once and kept under `instance/`, readable by
-    the owner alone.
-
-    Raises ConfigError, naming every fault at once.
+    Raises ConfigError, which names every fault.
     """
     if environ is None:
-        environ = {**_dotenv(), **os.environ}
-    values, faults = _read(environ)
-    faults += [*_judge_urls(values), *_judge_hosts(values), *_judge_keys(values)]
-    faults += [*_judge_proxy(values), *_judge_open_event(values)]
-    if values["app_env"] == "production":
-        faults += [*_judge_secrets(values), *_judge_debug(environ)]
-        faults += _judge_platform_key(values)
+        environ = {**read_dotenv(ROOT / ".env"), **os.environ}
+    values, faults = _read({name: text for name, text in environ.items() if text.strip()})
+    faults += checks.faults_of(values, environ)
     if faults:
-        lines = "\n".join(f"  {fault}" for fault in faults)
-        raise ConfigError(f"The configuration cannot be used:\n{lines}\nSee .env.example.")
-    return Config(**_with_secrets(values))
+        raise ConfigError(faults)
+    values = _with_secrets(values)
+    if checks.judge_keys(values):
+        raise ConfigError(["instance/encryption_key: holds no key."])
+    return Config(**values)
 
 
-def _dotenv() -> dict[str, str]:
-    return {
-        name: value for name, value in dotenv_values(ROOT / ".env").items() if value is not None
-    }
+def _bracketed(host: str) -> str:
+    """Return *host* as it is written in URLs: an IPv6 address gets brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+class _MappingEnv(Env):
+    """environs, reading a mapping instead of the environment of the process."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__(eager=False)
+        self._given = environ
+
+    def _get_value(self, env_key: str, default: Any) -> Any:
+        return self._given.get(env_key, default)
+
+    def items(self, name: str) -> tuple[str, ...]:
+        """Return the items of a comma-separated list, trimmed."""
+        return tuple(item.strip() for item in self.str(name, "").split(",") if item.strip())
+
+    def base_url(self, name: str, default: str) -> str:
+        """Return an address without its trailing slash, so that paths can be appended."""
+        return self.str(name, default).rstrip("/")
 
 
 def _read(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
-    """Parse every name; an empty one counts as not set, one with a fault keeps its default."""
-    schema = Environment()
-    given = {name: value for name, value in environ.items() if value.strip()}
+    """Return the values and what cannot be read; a setting with a fault keeps its default."""
+    env = _MappingEnv(environ)
+    values = {**_service(env), **_stripe(env), **_server(env)}
     try:
-        read, faults = schema.load(given), []
-    except ValidationError as error:
-        messages = error.normalized_messages()
-        faults = [f"{name}: {' '.join(messages[name])}" for name in messages]
-        read = schema.load({name: text for name, text in given.items() if name not in messages})
-    return _with_defaults({name.lower(): value for name, value in read.items()}), faults
+        env.seal()
+    except EnvValidationError as error:
+        messages = dict(error.error_messages)
+        faults = [f"{name}: {' '.join(map(str, messages[name]))}" for name in messages]
+        return _read({k: text for k, text in environ.items() if k not in messages})[0], faults
+    return _with_defaults(values, has_origins="CORS_ORIGINS" in environ), []
 
 
-def _with_defaults(values: dict[str, Any]) -> dict[str, Any]:
-    """Fill in what follows from other values."""
-    if values["cors_origins"] is None:
-        in_development = values["app_env"] == "development"
-        values["cors_origins"] = FRONTEND_IN_DEVELOPMENT if in_development else ()
-    own_url = _split(values["public_url"])
+def _service(env: _MappingEnv) -> dict[str, Any]:
+    sqlite = URL.create("sqlite", database=str(INSTANCE / "app.db"))  # quotes %, ? and # in it
+    environments = ["development", "testing", "production"]
+    levels = ["debug", "info", "warning", "error", "critical"]
+    ascii_only = Regexp(r"[!-~]*\Z", error="Only visible ASCII characters.")
+    return {
+        "app_env": env.str("APP_ENV", "development", validate=OneOf(environments)),
+        "database_url": _with_psycopg2(env.str("DATABASE_URL", sqlite.render_as_string(False))),
+        "database_pool_size": env.int("DATABASE_POOL_SIZE", 20, validate=Range(1, 1000)),
+        "secret_key": env.str("SECRET_KEY", ""),
+        "jwt_secret_key": env.str("JWT_SECRET_KEY", ""),
+        "encryption_keys": env.items("ENCRYPTION_KEYS"),
+        "redis_url": env.str("REDIS_URL", ""),
+        "metrics_token": env.str("METRICS_TOKEN", "", validate=ascii_only),
+        "open_event_database_url": _with_psycopg2(env.str("OPEN_EVENT_DATABASE_URL", "")),
+        "open_event_mirror": env.bool("OPEN_EVENT_MIRROR", False),
+        "open_event_jwt_secret_key": env.str("OPEN_EVENT_JWT_SECRET_KEY", ""),
+        "log_level": env.str("LOG_LEVEL", "info", validate=OneOf(levels)),
+        "log_format": env.str("LOG_FORMAT", "", validate=OneOf(["", "json", "console"])),
+    }
+
+
+def _stripe(env: _MappingEnv) -> dict[str, Any]:
+    return {
+        "stripe_connect_url": env.base_url("STRIPE_CONNECT_URL", "https://connect.stripe.com"),
+        "stripe_api_url": env.base_url("STRIPE_API_URL", "https://api.stripe.com"),
+        "stripe_timeout": env.float("STRIPE_TIMEOUT", 20.0, validate=Range(0.1, 300)),
+        "stripe_require_state": env.bool("STRIPE_REQUIRE_STATE", False),
+        "stripe_redirect_uris": env.items("STRIPE_REDIRECT_URIS"),
+        "stripe_proxy": env.base_url("STRIPE_PROXY", ""),
+    }
+
+
+def _server(env: _MappingEnv) -> dict[str, Any]:
+    processes = usable_processors()
+    threads = Range(FEWEST_THREADS, 5000)
+    return {
+        "public_url": env.base_url("PUBLIC_URL", ""),
+        "cors_origins": env.items("CORS_ORIGINS"),
+        "allowed_hosts": env.items("ALLOWED_HOSTS"),
+        "trusted_proxies": env.int("TRUSTED_PROXIES", 0, validate=Range(0, 10)),
+        "host": env.str("HOST", "127.0.0.1").strip().removeprefix("[").removesuffix("]"),
+        "port": env.int("PORT", 5000, validate=Range(1, 65535)),
+        "web_concurrency": env.int("WEB_CONCURRENCY", processes, validate=Range(1, 256)),
+        "web_threads": env.int("WEB_THREADS", 320, validate=threads),
+    }
+
+
+def _with_defaults(values: dict[str, Any], *, has_origins: bool) -> dict[str, Any]:
+    """Fill in the defaults that follow from other settings; None where that one has a fault."""
+    in_development = values["app_env"] == "development"
+    if in_development and not has_origins:
+        values["cors_origins"] = FRONTEND_IN_DEVELOPMENT
+    loopback = "[::1]" if values["host"] == "::1" else "127.0.0.1"
+    values["public_url"] = values["public_url"] or f"http://{loopback}:{values['port']}"
+    own_url = checks.split_url(values["public_url"])
     own_host = (own_url and own_url.hostname) or ""
-    values["allowed_hosts"] = (*(values["allowed_hosts"] or (own_host,)), *LOOPBACK_HOSTS)
+    values["allowed_hosts"] = (*(values["allowed_hosts"] or (own_host,)), *checks.LOOPBACK_HOSTS)
+    frontend = values["cors_origins"] if in_development else ()
     values["stripe_redirect_uris"] = values["stripe_redirect_uris"] or (
         f"{values['public_url']}/connect/callback",
+        *(f"{origin}{FRONTEND_REDIRECT}" for origin in frontend),
     )
-    if not values["log_format"]:
-        values["log_format"] = "json" if values["app_env"] == "production" else "console"
-    for name in ("database_url", "open_event_database_url"):
-        values[name] = _with_psycopg2(values[name])
+    values["log_format"] = values["log_format"] or (
+        "json" if values["app_env"] == "production" else "console"
+    )
     return values
 
 
 def _with_psycopg2(url: str) -> str:
     """`postgres://` (as hosting platforms write it) and `postgresql://` mean psycopg2."""
-    scheme, separator, rest = url.partition("://")
+    scheme, separator, rest = url.strip().partition("://")
     if scheme in ("postgres", "postgresql"):
         scheme = "postgresql+psycopg2"
     return f"{scheme}{separator}{rest}"
 
 
-def _judge_urls(values: dict[str, Any]) -> list[str]:
-    named = [
-        (name, values[name.lower()])
-        for name in ("PUBLIC_URL", "STRIPE_CONNECT_URL", "STRIPE_API_URL")
-    ]
-    named += [("STRIPE_REDIRECT_URIS", uri) for uri in values["stripe_redirect_uris"]]
-    named += [("CORS_ORIGINS", origin) for origin in values["cors_origins"]]
-    faults = [(name, _fault_of(name, url, values)) for name, url in named]
-    return [f"{name}: {fault}" for name, fault in faults if fault]
-
-
-def _fault_of(name: str, url: str, values: dict[str, Any]) -> str | None:
-    """Return what is wrong with *url*; one that holds a password is not repeated."""
-    parts = _split(url)
-    if parts is None:
-        return f"{url!r} is not an http(s) URL." if "@" not in url else "Not an http(s) URL."
-    if "@" in parts.netloc:
-        return "A URL with a user or a password in it is refused."
-    if name == "CORS_ORIGINS" and url != f"{parts.scheme}://{parts.netloc}":
-        return f"{url!r} is not an origin (scheme://host[:port])."
-    if parts.fragment or (parts.query and name != "STRIPE_REDIRECT_URIS"):
-        return f"{url!r} must end with its path."
-    if _is_unsafe(parts) and values["app_env"] == "production":
-        return f"{url!r} must be https in production."
-    return None
-
-
-def _split(url: str) -> SplitResult | None:
-    """Return the parts of an http(s) URL; None if *url* is none."""
-    try:
-        parts = urlsplit(url)
-        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # brackets that do not close, a port that is no number
-        return None
-    return parts if known and url.isprintable() and " " not in url else None
-
-
-def _judge_hosts(values: dict[str, Any]) -> list[str]:
-    return [
-        f"ALLOWED_HOSTS: {host!r} is not the name of a host."
-        for host in values["allowed_hosts"]
-        if host and not HOST.fullmatch(host)
-    ]
-
-
-def _is_unsafe(parts: SplitResult) -> bool:
-    return parts.scheme != "https" and parts.hostname not in LOOPBACK_HOSTS
-
-
-def _judge_keys(values: dict[str, Any]) -> list[str]:
-    """Say which encryption keys are unusable, by position: the keys themselves are never shown."""
-    faults = []
-    for position, key in enumerate(values["encryption_keys"], start=1):
-        try:
-            usable = len(key) == len(Fernet.generate_key()) and Fernet(key)
-        except ValueError:
-            usable = False
-        if not usable:
-            faults.append(f"ENCRYPTION_KEYS: key {position} is not a key. {HOW_TO_MAKE_A_KEY}")
-    return faults
-
-
-def _judge_secrets(values: dict[str, Any]) -> list[str]:
-    faults = []
-    if not values["encryption_keys"]:
-        faults.append(f"ENCRYPTION_KEYS: not set. {HOW_TO_MAKE_A_KEY}")
-    if not values["secret_key"]:
-        faults.append("SECRET_KEY: not set.")
-    for name in ("secret_key", "jwt_secret_key"):
-        secret = values[name]
-        if secret and len(secret) < SHORTEST_SECRET:
-            faults.append(f"{name.upper()}: shorter than {SHORTEST_SECRET} characters.")
-        elif secret and _is_placeholder(secret):
-            faults.append(f"{name.upper()}: still a placeholder.")
-    return faults
-
-
-def _is_placeholder(secret: str) -> bool:
-    return len(set(secret)) < FEWEST_CHARACTERS or PLACEHOLDERS.search(secret) is not None
-
-
-def _judge_platform_key(values: dict[str, Any]) -> list[str]:
-    """Open Event Server's key may sign in users here, so it must be neither ours nor guessable."""
-    key, name = values["open_event_jwt_secret_key"], "OPEN_EVENT_JWT_SECRET_KEY"
-    if not key:
-        return []
-    faults = [
-        f"{name}: the same as {own.upper()}; tokens of one side would be valid on the other."
-        for own in ("secret_key", "jwt_secret_key")
-        if key == values[own]
-    ]
-    if len(key) < SHORTEST_SECRET:
-        faults.append(f"{name}: shorter than {SHORTEST_SECRET} characters.")
-    elif key in UPSTREAM_EXAMPLES or _is_placeholder(key):
-        faults.append(f"{name}: still a placeholder.")
-    return faults
-
-
-def _judge_proxy(values: dict[str, Any]) -> list[str]:
-    proxy = values["stripe_proxy"]
-    parts = _split(proxy)
-    if not proxy or (
-        parts and parts.port and proxy == f"http://{parts.netloc}" and "@" not in proxy
-    ):
-        return []
-    return ["STRIPE_PROXY: must be http://host:port, without a user or a path."]
-
-
-def _judge_open_event(values: dict[str, Any]) -> list[str]:
-    url = values["open_event_database_url"]
-    faults = []
-    if url and not url.startswith("postgresql+psycopg2://"):
-        faults.append("OPEN_EVENT_DATABASE_URL: must be a PostgreSQL URL (postgresql://…).")
-    if values["open_event_mirror"] and not url:
-        faults.append("OPEN_EVENT_MIRROR: needs OPEN_EVENT_DATABASE_URL.")
-    return faults
-
-
-def _judge_debug(environ: Mapping[str, str]) -> list[str]:
-    off = ("", "0", "false", "no", "off")
-    return [
-        f"{name}: must not be set in production."
-        for name in ("DEBUG", "FLASK_DEBUG")
-        if environ.get(name, "").strip().lower() not in off
-    ]
-
-
 def _with_secrets(values: dict[str, Any]) -> dict[str, Any]:
     """Return *values* with the keys that a developer has not set."""
-    secret_key = values["secret_key"] or _kept_secret("secret_key", secrets.token_urlsafe(48))
+    fresh_key = Fernet.generate_key().decode()
+    secret_key = values["secret_key"] or kept_secret(
+        INSTANCE / "secret_key", secrets.token_urlsafe(48)
+    )
     return {
         **values,
         "secret_key": secret_key,
         "jwt_secret_key": values["jwt_secret_key"] or secret_key,
         "encryption_keys": values["encryption_keys"]
-        or (_kept_secret("encryption_key", Fernet.generate_key().decode()),),
+        or (kept_secret(INSTANCE / "encryption_key", fresh_key),),
     }
-
-
-def _kept_secret(name: str, fresh: str) -> str:
-    """Return the secret kept under `instance/`; the first process to ask writes *fresh* there."""
-    INSTANCE.mkdir(mode=0o700, exist_ok=True)
-    path = INSTANCE / name
-    draft = INSTANCE / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
-    if not path.exists():
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(fresh)
-        try:
-            os.link(draft, path)  # atomic, and refuses to replace what another process wrote
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text().strip()

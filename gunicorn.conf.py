@@ -7,12 +7,19 @@ Nothing is loaded before the fork (no `--preload`): each process has threads and
 own.
 """
 
+import errno
+import os
 import resource
+import socket
 import sys
+from pathlib import Path
 
 from gunicorn.workers.base import Worker
 
-from config import ConfigError, load_config
+ROOT = str(Path(__file__).resolve().parent)
+sys.path.insert(0, ROOT)  # so that `-c` with an absolute path works from any folder
+
+from config import ConfigError, load_config  # noqa: E402
 
 try:
     given = load_config()
@@ -38,7 +45,8 @@ wanted = others + 2 * CONNECTIONS
 wanted = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
 resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
-bind = f"{given.host}:{given.port}"
+chdir = ROOT
+bind = given.bind
 worker_class = WaitressWorker
 workers = given.web_concurrency
 threads = given.web_threads
@@ -51,3 +59,31 @@ accesslog = None  # the service writes its own line per request
 errorlog = "-"
 loglevel = "warning"
 worker_tmp_dir = "/dev/shm" if sys.platform == "linux" else None
+
+
+def on_starting(server) -> None:
+    """End with a sentence if nothing can be bound to HOST and PORT; a reload does not ask again."""
+    if any(name in os.environ for name in ("GUNICORN_FD", "LISTEN_FDS")):
+        return  # the sockets are handed over
+    try:
+        family, *_, address = socket.getaddrinfo(given.host, given.port)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:  # socket.gaierror is one
+        sys.exit(why_not_bound(error))
+
+
+def why_not_bound(error: OSError) -> str:
+    """Return what is wrong with HOST and PORT, and what to do about it."""
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"PORT: {given.port} is in use at {given.host}."
+            " End the program that listens there, or set PORT to another number."
+        )
+    if error.errno == errno.EACCES:
+        return f"PORT: this user may not bind {given.port}; set PORT to a number from 1024 up."
+    return (
+        f"HOST: {given.host!r} is not an address of this machine. Some shells export HOST as the"
+        " machine's name: set HOST=127.0.0.1, or 0.0.0.0 for all addresses."
+    )

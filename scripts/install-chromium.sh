@@ -8,6 +8,6 @@ find_browser() { command -v chromium || command -v chromium-browser || command -
 
 if ! find_browser; then
     echo "Chromium is not on this machine: installing it (once)." >&2
-    scripts/apt-install.sh chromium
+    sh scripts/apt-install.sh chromium
     find_browser
 fi

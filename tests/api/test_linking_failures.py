@@ -159,9 +159,13 @@ class TestUnreachable:
 class TestBusy:
     """Every place for a call to Stripe is taken."""
 
-    @pytest.fixture(name="environ")
-    def _environ(self):
-        return {"WEB_THREADS": "21"}
+    @pytest.fixture(name="app")
+    def _app(self, app):
+        """An application with a single place for calls to Stripe."""
+        with ExitStack() as taken:
+            for _ in range(app.config["SERVICE"].exchanges_in_flight - 1):
+                taken.enter_context(app.extensions["stripe"].reserve())
+            yield app
 
     def test_code_and_state_are_free_and_the_answer_says_when_to_come_back(self, link, stripe, app):
         code = stripe.code()

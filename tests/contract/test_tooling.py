@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from config import Environment
+from config import NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -64,7 +64,10 @@ def test_a_migration_without_a_message_is_refused():
 
 @pytest.mark.parametrize(
     ("present", "expected"),
-    [([], "0001"), (["0001_a.py", "0012_b.py", "README.md", "9_c.py"], "0013")],
+    [
+        ([], "0001_add_x_to_y"),
+        (["0001_a.py", "0012_b.py", "README.md", "9_c.py"], "0013_add_x_to_y"),
+    ],
 )
 def test_migrations_are_numbered_on(tmp_path, present, expected):
     (tmp_path / "scripts").mkdir()
@@ -73,11 +76,13 @@ def test_migrations_are_numbered_on(tmp_path, present, expected):
     for name in present:
         (tmp_path / "migrations/versions" / name).touch()
 
-    assert run(tmp_path / "scripts/next-migration.sh").stdout.strip() == expected
+    done = run("sh", tmp_path / "scripts/next-migration.sh", " Add x, to “Y”!")
+
+    assert done.stdout.strip() == expected
 
 
 def test_a_machine_without_a_usable_python_is_told_what_to_install():
-    done = run(ROOT / "scripts/find-python.sh", env={**os.environ, "PYTHON": "no-such-python"})
+    done = run("sh", ROOT / "scripts/find-python.sh", env={**os.environ, "PYTHON": "no-such-python"})
 
     assert done.returncode != 0
     assert "Python 3.11 or later" in done.stderr
@@ -97,7 +102,7 @@ def test_every_environment_name_is_in_the_example_with_a_comment():
     named = [line for block in blocks for line in block if not line.startswith("#")]
     uncommented = [block for block in blocks if not block[0].startswith("#")]
 
-    assert sorted(line.partition("=")[0] for line in named) == sorted(Environment().fields)
+    assert sorted(line.partition("=")[0] for line in named) == sorted(NAMES)
     assert uncommented == []
 
 
