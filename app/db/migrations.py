@@ -36,6 +36,14 @@ def is_behind(connection: Connection) -> bool:
 
 def bind_migrations(app: "Flask") -> None:
     """Let Flask-Migrate's commands and functions work on *app*."""
-    from flask_migrate import Migrate
+    from flask_migrate import Config, Migrate
 
-    Migrate(app, db, directory=str(ROOT / "migrations"), render_as_batch=False)
+    folder = str(ROOT / "migrations")
+    migrate = Migrate(app, db, directory=".", render_as_batch=False)
+
+    @migrate.configure
+    def point_at_folder(config: Config) -> Config:
+        # Flask-Migrate itself fails where the path has a percent sign: ConfigParser expands those.
+        config.file_config.read(f"{folder}/alembic.ini")
+        config.set_main_option("script_location", folder.replace("%", "%%"))
+        return config

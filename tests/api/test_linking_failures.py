@@ -1,6 +1,7 @@
 """What becomes of a link when Stripe refuses, fails, drips, floods, hangs or lies."""
 
 import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -163,7 +164,7 @@ class TestBusy:
     def _app(self, app):
         """An application with a single place for calls to Stripe."""
         with ExitStack() as taken:
-            for _ in range(app.config["SERVICE"].exchanges_in_flight - 1):
+            for _ in range(app.extensions["config"].exchanges_in_flight - 1):
                 taken.enter_context(app.extensions["stripe"].reserve())
             yield app
 

@@ -82,7 +82,9 @@ def test_migrations_are_numbered_on(tmp_path, present, expected):
 
 
 def test_a_machine_without_a_usable_python_is_told_what_to_install():
-    done = run("sh", ROOT / "scripts/find-python.sh", env={**os.environ, "PYTHON": "no-such-python"})
+    done = run(
+        "sh", ROOT / "scripts/find-python.sh", env={**os.environ, "PYTHON": "no-such-python"}
+    )
 
     assert done.returncode != 0
     assert "Python 3.11 or later" in done.stderr
