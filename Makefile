@@ -63,8 +63,8 @@ lock: $(DEV) ## Write requirements*.txt anew from requirements*.in (ARGS="--upgr
 migration: $(DEV) ## Write the next numbered migration from the models: make migration m="add x to y"
 	@test -n "$(m)" || { echo 'Say what it does: make migration m="add x to y"' >&2; exit 2; }
 	@$(PY) manage.py db migrate -m "$(m)" --rev-id "$$(sh scripts/next-migration.sh "$(m)")"
-	@$(PY) -m ruff check --quiet --fix migrations
 	@$(PY) -m ruff format --quiet migrations
+	@$(PY) -m ruff check --quiet --fix migrations
 
 clean: ## Remove caches and reports (keeps .venv and instance/)
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist htmlcov .coverage

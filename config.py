@@ -18,7 +18,7 @@ from marshmallow.validate import OneOf, Range, Regexp
 from sqlalchemy import URL
 
 import config_checks as checks
-from config_machine import ConfigError, kept_secret, read_dotenv, usable_processors
+from config_machine import ConfigError, kept_secret, private_folder, read_dotenv, usable_processors
 
 ROOT = Path(__file__).resolve().parent
 INSTANCE = ROOT / "instance"
@@ -92,10 +92,13 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
     """
     if environ is None:
         environ = {**read_dotenv(ROOT / ".env"), **os.environ}
-    values, faults = _read({name: text for name, text in environ.items() if text.strip()})
+    given = {name: text for name, text in environ.items() if text.strip()}
+    values, faults = _read(given)
     faults += checks.faults_of(values, environ)
     if faults:
         raise ConfigError(faults)
+    if "DATABASE_URL" not in given:
+        private_folder(INSTANCE)
     values = _with_secrets(values)
     if checks.judge_keys(values):
         raise ConfigError(["instance/encryption_key: holds no key."])

@@ -41,6 +41,15 @@ def read_dotenv(path: Path) -> dict[str, str]:
     return {name: value for name, value in given.items() if value is not None}
 
 
+def private_folder(path: Path) -> Path:
+    """Make *path*, for its owner alone, unless it is there. Raises ConfigError if it cannot be."""
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise ConfigError([f"{path.name}/: cannot be made ({error.strerror})."]) from None
+    return path
+
+
 def kept_secret(path: Path, fresh: str) -> str:
     """
     Return the secret kept at *path*, to which the first process that asks writes *fresh*. A file
@@ -48,8 +57,8 @@ def kept_secret(path: Path, fresh: str) -> str:
 
     Raises ConfigError if the file cannot be written, read or made private, or is as good as empty.
     """
+    private_folder(path.parent)
     try:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
         if not path.exists():
             _write_once(path, fresh)
         if path.stat().st_mode & 0o077:

@@ -25,7 +25,7 @@ CHROMIUM_OPTIONS = (
 def chromium() -> str:
     """The path of Chromium; Debian's is installed where there is none. Raises if that fails."""
     done = subprocess.run(
-        [ROOT / "scripts" / "install-chromium.sh"],
+        ["sh", ROOT / "scripts" / "install-chromium.sh"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,

@@ -4,8 +4,8 @@ from flask import Flask
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError
 
-from app.extensions import db
 from app.db.migrations import is_behind
+from app.extensions import db
 
 AWAY = "The database cannot be reached, or refuses us. Is it running, and is DATABASE_URL right?"
 BUSY = "The database did not answer in time. Please try again."

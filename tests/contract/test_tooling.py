@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from config import NAMES
+from tests.processes import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -79,6 +80,42 @@ def test_migrations_are_numbered_on(tmp_path, present, expected):
     done = run("sh", tmp_path / "scripts/next-migration.sh", " Add x, to “Y”!")
 
     assert done.stdout.strip() == expected
+
+
+@pytest.fixture(name="unpacked")
+def _unpacked(tmp_path):
+    """A copy without file modes, in a folder whose name URLs and templates treat specially."""
+    copy = tmp_path / "100% a?b #c"
+    ignored = shutil.ignore_patterns(".venv", "instance", ".git", ".*_cache", "__pycache__")
+    shutil.copytree(ROOT, copy, ignore=ignored, copy_function=shutil.copyfile)
+    (copy / ".venv").symlink_to(ROOT / ".venv")
+    return copy
+
+
+MORE_MODEL = """
+
+class Color(db.Model):
+    id: Mapped[int] = mapped_column(primary_key=True)
+    a_name_of_which_nobody_would_say_that_it_is_short: Mapped[datetime] = mapped_column(UTCDateTime)
+"""
+
+
+def test_a_migration_is_made_and_formatted_in_any_folder(unpacked):
+    env = {**environment({"APP_ENV": "development"}), "PYTHONPATH": ""}
+    with (unpacked / "app/models/user.py").open("a") as model:
+        model.write(MORE_MODEL)
+    upgrade = [unpacked / ".venv/bin/python", unpacked / "manage.py", "db", "upgrade"]
+    make = ["make", "-o", ".venv/.filled-dev", "migration", "m=Add colors"]
+
+    done = [run(*upgrade, cwd="/", env=env), run(*make, cwd=unpacked, env=env)]
+    done.append(run(*upgrade, cwd=unpacked, env=env))
+    assert [each.stderr for each in done if each.returncode] == []
+    (made,) = unpacked.glob("migrations/versions/*_add_colors.py")
+    done.append(run(ROOT / ".venv/bin/ruff", "check", made))
+    done.append(run(ROOT / ".venv/bin/ruff", "format", "--check", made))
+    assert [each.stdout for each in done if each.returncode] == []
+    assert "sa.DateTime(timezone=True)" in made.read_text()
+    assert (unpacked / "instance/app.db").exists()
 
 
 def test_a_machine_without_a_usable_python_is_told_what_to_install():
