@@ -8,12 +8,12 @@ own.
 """
 
 import errno
-import os
 import resource
 import socket
 import sys
 from pathlib import Path
 
+from gunicorn import systemd
 from gunicorn.workers.base import Worker
 
 ROOT = str(Path(__file__).resolve().parent)
@@ -63,8 +63,8 @@ worker_tmp_dir = "/dev/shm" if sys.platform == "linux" else None
 
 def on_starting(server) -> None:
     """End with a sentence if nothing can be bound to HOST and PORT; a reload does not ask again."""
-    if any(name in os.environ for name in ("GUNICORN_FD", "LISTEN_FDS")):
-        return  # the sockets are handed over
+    if server.master_pid or systemd.listen_fds(unset_environment=False):
+        return  # an older master or systemd hands its sockets over
     try:
         family, *_, address = socket.getaddrinfo(given.host, given.port)[0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:
