@@ -12,12 +12,12 @@ from sqlalchemy import bindparam, exists, or_, select
 
 from app.auth.policy import ADMIN, ANYONE, Caller, Right
 from app.auth.tokens import read_token
-from app.db.prepared import Prepared
+from app.db.compiled import CompiledSelect
 from app.db.reads import read
 from app.errors import Internal, Unauthenticated
 from app.models import EndedSession, User
 
-SESSION = Prepared(
+SESSION = CompiledSelect(
     select(or_(User.is_admin, User.is_super_admin).label("is_admin")).where(
         User.id == bindparam("user_id"),
         User.session_generation == bindparam("generation"),

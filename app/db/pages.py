@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Row, Select, bindparam
 
-from app.db.prepared import Prepared
+from app.db.compiled import CompiledSelect
 from app.db.reads import read
 
 
@@ -25,18 +25,18 @@ class Page:
         return ordered.limit(self.size).offset((self.number - 1) * self.size)
 
 
-class Listing:
+class PagedQuery:
     """
     A collection by two statements: its *rows*, in the order of *last_resort*, and their *count*.
 
-    Pages without conditions and in no other order, which most are, are read by prepared ones.
+    Pages without conditions and in no other order, which most are, are read by compiled ones.
     """
 
     def __init__(self, rows: Select, count: Select, last_resort: Any) -> None:
         self._rows, self._count, self._last_resort = rows, count, last_resort
         size, skipped = bindparam("size", type_=BigInteger), bindparam("skipped", type_=BigInteger)
-        self._plain_rows = Prepared(rows.order_by(last_resort).limit(size).offset(skipped))
-        self._plain_count = Prepared(count)
+        self._plain_rows = CompiledSelect(rows.order_by(last_resort).limit(size).offset(skipped))
+        self._plain_count = CompiledSelect(count)
 
     def read(self, page: Page, known: dict[str, Any]) -> tuple[int, Sequence[Row | Any]]:
         """Return how many there are, and *page*; *known* are the statements' parameters."""

@@ -6,12 +6,12 @@ from typing import Any
 from sqlalchemy import Row, Select
 from sqlalchemy.exc import DBAPIError
 
-from app.db.prepared import Prepared
+from app.db.compiled import CompiledSelect
 from app.extensions import db
 
 
 def read(
-    statement: Select | Prepared, parameters: dict[str, Any] | None = None
+    statement: Select | CompiledSelect, parameters: dict[str, Any] | None = None
 ) -> Sequence[Row | Any]:
     """
     Return the rows of a lone SELECT, run outside any transaction of the session.
@@ -19,7 +19,7 @@ def read(
     Meant for what is read on every request: no BEGIN and no ROLLBACK go over the wire. A connection
     that died, since the database was restarted, is replaced once.
     """
-    if isinstance(statement, Prepared):
+    if isinstance(statement, CompiledSelect):
         if db.engine.dialect.name == "postgresql":
             rows = statement.rows(db.engine, parameters or {})
             if rows is not None:

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Row, bindparam, func, select
 
 from app.auth.policy import COORGANIZER, Caller, Role, has_role, role_rank
-from app.db.pages import Listing, Page
-from app.db.prepared import Prepared
+from app.db.compiled import CompiledSelect
+from app.db.pages import Page, PagedQuery
 from app.db.reads import read
 from app.errors import NotFound
 from app.extensions import db
@@ -73,10 +73,12 @@ LINKS = (
     .where(Event.deleted_at.is_(None))
 )
 # Built once: putting a statement together costs as much as running it.
-BY_ID = Prepared(LINKS.where(StripeAuthorization.id == bindparam("id")))
+BY_ID = CompiledSelect(LINKS.where(StripeAuthorization.id == bindparam("id")))
 OF_CURRENT_MODE = LINKS.where(StripeAuthorization.livemode == CURRENT_MODE)
-BY_EVENT_ID = Prepared(OF_CURRENT_MODE.where(Event.id == bindparam("id")))
-BY_EVENT_IDENTIFIER = Prepared(OF_CURRENT_MODE.where(Event.identifier == bindparam("identifier")))
+BY_EVENT_ID = CompiledSelect(OF_CURRENT_MODE.where(Event.id == bindparam("id")))
+BY_EVENT_IDENTIFIER = CompiledSelect(
+    OF_CURRENT_MODE.where(Event.identifier == bindparam("identifier"))
+)
 IS_OWN = has_role(Event.id, bindparam("caller_id"))
 COUNT = (
     select(func.count())  # of rows, not of ids: an index alone then tells
@@ -84,8 +86,8 @@ COUNT = (
     .join(Event, Event.id == StripeAuthorization.event_id)
     .where(Event.deleted_at.is_(None))
 )
-ALL = Listing(LINKS, COUNT, StripeAuthorization.id)
-OWN = Listing(LINKS.where(IS_OWN), COUNT.where(IS_OWN), StripeAuthorization.id)
+ALL = PagedQuery(LINKS, COUNT, StripeAuthorization.id)
+OWN = PagedQuery(LINKS.where(IS_OWN), COUNT.where(IS_OWN), StripeAuthorization.id)
 
 
 def read_authorization(authorization_id: str, caller: Caller) -> SeenAuthorization:
@@ -107,7 +109,9 @@ def list_authorizations(caller: Caller, page: Page) -> tuple[int, list[SeenAutho
     return total, [seen(row, caller.role(row.rank)) for row in rows]
 
 
-def _read_one(statement: Prepared, parameters: dict[str, Any], caller: Caller) -> SeenAuthorization:
+def _read_one(
+    statement: CompiledSelect, parameters: dict[str, Any], caller: Caller
+) -> SeenAuthorization:
     rows = read(statement, {**parameters, "caller_id": caller.id})
     if not rows or not (rows[0].is_public or caller.role(rows[0].rank) >= COORGANIZER):
         raise NotFound(NOT_LINKED)

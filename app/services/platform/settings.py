@@ -15,7 +15,7 @@ from sqlalchemy import Row, select
 
 from app.auth.policy import Caller, Role
 from app.db.clock import database_now
-from app.db.prepared import Prepared
+from app.db.compiled import CompiledSelect
 from app.db.reads import read
 from app.db.transactions import transaction
 from app.errors import Forbidden, Invalid, ManyInvalid
@@ -39,7 +39,7 @@ SECRET_KEYS = (
 )
 KEYS = PUBLIC_KEYS + SECRET_KEYS
 # Built once, and alone in an anonymous GET.
-STORED = Prepared(
+STORED = CompiledSelect(
     select(
         Setting.stripe_mode, *(getattr(Setting, f"sealed_{name}").label(name) for name in KEYS)
     ).where(Setting.id == 1)

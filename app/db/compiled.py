@@ -1,0 +1,74 @@
+"""
+SELECTs that are compiled once and sent straight through the driver.
+
+Putting a statement together and executing it through SQLAlchemy costs as much as the database needs
+to run it. Nothing is prepared on the server: behind a transaction pooler another process may have
+given its own statement the same name, and its rows would be taken for ours.
+"""
+
+from collections import namedtuple
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
+
+from sqlalchemy import Engine, Select
+from sqlalchemy.engine import Dialect
+
+
+class CompiledSelect:
+    """
+    A SELECT that is compiled at its first use and whose text never varies.
+
+    Its parameters are numbers and short texts, as the driver takes them.
+    """
+
+    def __init__(self, select: Select[Any]) -> None:
+        self.select = select
+        self._text: _Text | None = None
+
+    def rows(self, engine: Engine, parameters: dict[str, Any]) -> Sequence[Any] | None:
+        """
+        Return the rows, outside any transaction; each has its columns as attributes.
+
+        None if the driver failed: the connection is dropped, and `select` is to be run as it is.
+        """
+        text = self._text = self._text or _Text(self.select, engine.dialect)
+        failure = engine.dialect.loaded_dbapi.Error
+        try:
+            with closing(engine.raw_connection()) as connection:
+                try:
+                    return text.run(connection.driver_connection, parameters)
+                except failure:
+                    connection.invalidate()
+                    raise
+        except failure:
+            return None
+
+
+class _Text:
+    """The text of a SELECT for the driver, and how its rows are read."""
+
+    def __init__(self, select: Select[Any], dialect: Dialect) -> None:
+        compiled: Any = select.compile(dialect=dialect)
+        self._text = str(compiled)
+        self._constants = {
+            key: value for key, value in compiled.params.items() if value is not None
+        }
+        columns = compiled._result_columns
+        self._row = namedtuple("Row", [column.keyname for column in columns])
+        self._readers = [column.type.result_processor(dialect, None) for column in columns]
+
+    def run(self, driver: Any, parameters: dict[str, Any]) -> list[Any]:
+        """Run it on a connection of the driver's, by itself: no BEGIN goes over the wire."""
+        driver.autocommit = True
+        try:
+            with driver.cursor() as cursor:
+                cursor.execute(self._text, {**self._constants, **parameters})
+                return [self._read(found) for found in cursor.fetchall()]
+        finally:
+            if not driver.closed:
+                driver.autocommit = False
+
+    def _read(self, found: tuple[Any, ...]) -> Any:
+        pairs = zip(self._readers, found, strict=True)
+        return self._row._make([reader(value) if reader else value for reader, value in pairs])
