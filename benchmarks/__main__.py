@@ -19,7 +19,7 @@ from benchmarks.world import World, fill
 from tests.live import migrate
 from tests.postgres import PostgresServer
 
-PARTS = ("reads", "link", "rush", "start", "sizes")
+PARTS = ("reads", "link", "rush", "memory", "start", "sizes")
 DATABASE = {"shared_buffers": "256MB", "max_wal_size": "4GB"}
 FEW, MANY, TO_LINK = 1_000, 1_000_000, 2_500
 
@@ -49,7 +49,7 @@ def measure(
 ) -> Iterator[Result]:
     """Measure *parts*; the service that was linked with is weighed at its end."""
     with ExitStack() as stack:
-        if {"reads", "link", "rush"} & set(parts):
+        if {"reads", "link", "rush", "memory"} & set(parts):
             yield from _measure_running(stack, small, parts, rounds)
     if "start" in parts:
         yield starting.compare_start(small, max(3, rounds // 2))
@@ -69,10 +69,14 @@ def _measure_running(
             reads.check_same(service, floor, small)
             yield from reads.compare_reads(service, floor, small, rounds)
     if "link" in parts:
-        yield links.compare_link(service, stripe, small, events, rounds)
+        yield links.measure_link(service, small, events)
+        yield links.measure_processor(stripe, small, events)
     if "rush" in parts:
         yield from links.measure_rushes(service, stripe, small, events)
+        yield links.measure_beside_silent(service)
     yield starting.weigh(service)
+    if "memory" in parts:
+        yield starting.measure_growth(service, small)
 
 
 def _options() -> argparse.Namespace:

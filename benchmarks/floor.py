@@ -4,7 +4,7 @@ The floor: the least that answers the same requests in the same words.
 A bare Flask view on a psycopg2 pool, with PyJWT. It reads the same rows from the same tables (the
 user, whether the session was ended, the link, the settings), opens the same sealed settings, and
 sends the same body and headers, with `ETag` and 304 on public answers; it writes the same line per
-request. It runs under the same gunicorn.conf.py.
+request. It runs under the same gunicorn.conf.py, but with gunicorn's own threads (gthread).
 
 It leaves out what a service cannot: every other route, the check of headers, query and host, rate
 limits, CORS, masking of secrets in the log, error documents, a database that was restarted. Who is

@@ -4,60 +4,52 @@ import http.client
 import json
 import time
 from collections.abc import Iterator
-from statistics import median, quantiles
+from statistics import quantiles
 from typing import Any
 
-import psycopg2
-import requests
-
+from app import create_app
+from app.extensions import db
+from app.http.connection import SILENCE
 from benchmarks.load import result_of, start_loader
-from benchmarks.results import Result, compared
+from benchmarks.results import Result
 from benchmarks.servers import Measured, TokenEndpoint
 from benchmarks.world import World
+from config import load_config
+from tests.processes import environment
 
 JSON_API = "application/vnd.api+json"
-AT_ONCE, PER_ROUND = 500, 25
-FORM = {"client_secret": "sk_test_x", "grant_type": "authorization_code"}
+LINKS = "/v1/stripe-authorizations"
+AT_ONCE, WARM_UP, ONE_BY_ONE = 500, 25, 150
+SILENT = 1000
 
 
-def compare_link(
-    service: Measured, stripe: TokenEndpoint, world: World, events: Iterator[int], rounds: int
-) -> Result:
-    """Measure a link against one bare `requests.post` and two bare commits, in turns."""
-    bare, linked = Bare(stripe, world.url), Linking(service, world)
-    for event in (next(events) for _ in range(PER_ROUND)):
-        linked.once(event)
-        bare.once()
-    milliseconds = [
-        (
-            1000 * median(linked.once(next(events)) for _ in range(PER_ROUND)),
-            1000 * median(bare.once() for _ in range(PER_ROUND)),
-        )
-        for _ in range(rounds)
-    ]
-    what = "link with a Stripe of 0 ms: p50 over (one bare requests.post + two bare commits)"
-    return compared(what, milliseconds, 2.0, 1.5, names=("link", "bare"), unit="ms")
+def measure_processor(stripe: TokenEndpoint, world: World, events: Iterator[int]) -> Result:
+    """Measure what links cost the thread that serves them, in this process and without a server."""
+    app = create_app(load_config(environment({"DATABASE_URL": world.url, **stripe.environment})))
+    app.extensions["background"].hold()
+    client = app.test_client()
+
+    def once(event: int) -> float:
+        started = time.thread_time()
+        answer = client.post(LINKS, data=_body(event), headers=_headers(world))
+        if answer.status_code != 201:
+            raise RuntimeError(answer.text)
+        return 1000 * (time.thread_time() - started)
+
+    milliseconds = [once(next(events)) for _ in range(WARM_UP + ONE_BY_ONE)][WARM_UP:]
+    with app.app_context():
+        db.engine.dispose()
+    return Result(
+        "processor time of a link", milliseconds, 5.5, 4.0, unit="ms", digits=1,
+        detail=f"{ONE_BY_ONE} links one by one",
+    )  # fmt: skip
 
 
-class Bare:
-    """What a link cannot do without: a call to Stripe and two commits, and nothing else."""
-
-    def __init__(self, stripe: TokenEndpoint, database_url: str) -> None:
-        self._url = f"{stripe.url}/oauth/token"
-        self._connection = psycopg2.connect(database_url)
-        self._commit("CREATE TABLE IF NOT EXISTS bare (id serial PRIMARY KEY, note text)")
-
-    def once(self) -> float:
-        """Do it; return how long it took."""
-        started = time.perf_counter()
-        self._commit("INSERT INTO bare (note) VALUES ('claimed')")
-        requests.post(self._url, data={**FORM, "code": "ac_1"}, timeout=20).json()
-        self._commit("INSERT INTO bare (note) VALUES ('kept')")
-        return time.perf_counter() - started
-
-    def _commit(self, statement: str) -> None:
-        with self._connection, self._connection.cursor() as cursor:
-            cursor.execute(statement)
+def measure_link(service: Measured, world: World, events: Iterator[int]) -> Result:
+    """Measure links with a Stripe that answers at once, one after the other."""
+    linking = Linking(service, world)
+    took = [1000 * linking.once(next(events)) for _ in range(WARM_UP + ONE_BY_ONE)][WARM_UP:]
+    return Result("link with a Stripe of 0 ms", took, None, 15, unit="ms", digits=1)
 
 
 class Linking:
@@ -70,9 +62,7 @@ class Linking:
     def once(self, event: int) -> float:
         """Link *event*; return how long it took. Raises RuntimeError if it was refused."""
         started = time.perf_counter()
-        self._connection.request(
-            "POST", "/v1/stripe-authorizations", _body(event), headers=self._headers
-        )
+        self._connection.request("POST", LINKS, _body(event), headers=self._headers)
         response = self._connection.getresponse()
         answer = response.read()
         took = time.perf_counter() - started
@@ -87,21 +77,13 @@ def rush(service: Measured, world: World, events: Iterator[int], seconds: float)
 
     Returns the statuses, how long all took, and the quantiles of the reads, in milliseconds.
     """
-    reads = start_loader(
-        {
-            "kind": "reads",
-            "address": service.address,
-            "paths": [f"/v1/events/{number}/stripe-authorization" for number in range(1, 900)],
-            "headers": {"Accept": JSON_API},
-            "rate": 50,
-        }
-    )
+    reads = start_loader(_reading(service))
     links = result_of(
         start_loader(
             {
                 "kind": "links",
                 "address": service.address,
-                "path": "/v1/stripe-authorizations",
+                "path": LINKS,
                 "headers": _headers(world),
                 "seconds": seconds,
                 "bodies": [_body(next(events)) for _ in range(AT_ONCE)],
@@ -136,9 +118,44 @@ def measure_rushes(
         Result("reads meanwhile: p99", [ramped["p99"]], 100, 30, unit="ms", detail=_told(ramped)),
         Result(
             "the same 500 at one instant: p99 of reads",
-            [at_once["p99"]], None, 500, unit="ms", detail=_told(at_once),
+            [at_once["p99"]], 500, 100, unit="ms", detail=_told(at_once),
         ),
     ]  # fmt: skip
+
+
+def measure_beside_silent(service: Measured) -> Result:
+    """Measure reads while a thousand clients per process have sent half a request, no more."""
+    silent = start_loader(
+        {
+            "kind": "silence",
+            "address": service.address,
+            "count": SILENT * len(service.workers),
+            "half": f"POST {LINKS} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{{",
+        }
+    )
+    assert silent.stdout is not None
+    silent.stdout.readline()  # all of them are connected
+    reads = start_loader(_reading(service))
+    time.sleep(SILENCE / 2)
+    reading = result_of(reads)
+    held = result_of(silent)["open"]
+    took = quantiles((1000 * each for each in reading["took"]), n=100)
+    failed = "" if set(reading["statuses"]) == {200} else ", some reads FAILED"
+    return Result(
+        f"reads beside {SILENT} silent clients per process: p99",
+        [took[98]], 1000, 100, unit="ms",
+        detail=f"p50 {took[49]:.0f} ms; {held} connections held to the end{failed}",
+    )  # fmt: skip
+
+
+def _reading(service: Measured) -> dict[str, Any]:
+    return {
+        "kind": "reads",
+        "address": service.address,
+        "paths": [f"/v1/events/{number}/stripe-authorization" for number in range(1, 900)],
+        "headers": {"Accept": JSON_API},
+        "rate": 50,
+    }
 
 
 def _told(rush: dict[str, Any]) -> str:

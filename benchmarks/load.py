@@ -54,5 +54,30 @@ def start_loader(task: dict[str, Any]) -> subprocess.Popen[str]:
 
 def result_of(process: subprocess.Popen[str]) -> dict[str, Any]:
     """End *process*'s input and return what it found."""
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=180)
     return json.loads(said)
+
+
+def ask_for_everything(server: Measured, world: World, count: int) -> dict[str, int]:
+    """Send *count* requests of all kinds, refused ones too; return how many got which status."""
+    kinds = [
+        ("GET", "/health/live", {}, ""),
+        ("GET", "/v1/settings", {}, ""),
+        ("GET", f"/v1/events/{world.first_own}/stripe-authorization", {}, ""),
+        ("GET", f"/v1/stripe-authorizations/{world.first_own}", _signed_in(world), ""),
+        ("GET", "/v1/stripe-authorizations?page%5Bsize%5D=20", _signed_in(world), ""),
+        ("GET", "/v1/events?page%5Bsize%5D=5&include=organizers", {}, ""),
+        ("GET", "/v1/events?filter%5Bname%5D=Summit%201", {}, ""),
+        ("GET", "/v1/nothing", {}, ""),
+        ("GET", "/v1/stripe-authorizations", {"Authorization": "JWT x"}, ""),
+        ("PATCH", f"/v1/events/{world.first_own}", _signed_in(world), "{"),
+        ("POST", "/v1/stripe-authorizations", _signed_in(world), '{"data": {}}'),
+        ("POST", "/stripe/webhooks", {"Stripe-Signature": "t=1,v1=0"}, "{}"),
+    ]
+    task = {"kind": "mix", "address": server.address, "requests": kinds, "count": count}
+    found: dict[str, int] = result_of(start_loader(task))["statuses"]
+    return found
+
+
+def _signed_in(world: World) -> dict[str, str]:
+    return {"Authorization": f"JWT {world.token}"}

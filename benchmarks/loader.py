@@ -3,15 +3,18 @@ A loader in a process of its own: reads one task, a line of JSON, and prints wha
 
 `links`: POSTs, each on a connection of its own, started evenly over some seconds. `reads`: GETs at
 a steady rate until the input closes; each is timed from when it was due, so that a server that
-stalls is charged for what it kept waiting.
+stalls is charged for what it kept waiting. `silence`: connections that send half a request and then
+nothing, until the input closes. `mix`: a number of requests of several kinds.
 """
 
 import asyncio
 import json
 import sys
 import time
+from collections import Counter
 from typing import Any
 
+JSON_API = "application/vnd.api+json"
 Task = dict[str, Any]
 
 
@@ -66,6 +69,34 @@ async def _get(task: Task, path: str, due: float) -> tuple[int, float]:
     return status, time.perf_counter() - due
 
 
+async def send_mix(task: Task) -> dict[str, Any]:
+    """Send `count` of the requests in turn, eight at a time; return how many got which status."""
+    numbers, statuses = iter(range(task["count"])), Counter()
+
+    async def send() -> None:
+        for number in numbers:
+            method, path, headers, body = task["requests"][number % len(task["requests"])]
+            kinds = {"Accept": JSON_API, "Content-Type": JSON_API, "Connection": "close"}
+            reader, writer = await asyncio.open_connection(*task["address"])
+            writer.write(_request(method, path, {**kinds, **headers}, body))
+            statuses[await _status(reader)] += 1
+            writer.close()
+
+    await asyncio.gather(*(send() for _ in range(8)))
+    return {"statuses": statuses}
+
+
+async def keep_silent(task: Task) -> dict[str, Any]:
+    """Hold connections that have sent half a request; return how many are open in the end."""
+    loop = asyncio.get_running_loop()
+    streams = [await asyncio.open_connection(*task["address"]) for _ in range(task["count"])]
+    for _, writer in streams:
+        writer.write(task["half"].encode())
+    print("connected", flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+    return {"open": sum(not reader.at_eof() for reader, _ in streams)}
+
+
 def _request(method: str, path: str, headers: dict[str, str], body: str = "") -> bytes:
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
@@ -81,7 +112,8 @@ async def _status(reader: asyncio.StreamReader) -> int:
 def main() -> None:
     """Do the one task that comes in."""
     task = json.loads(sys.stdin.readline())
-    work = {"links": send_links, "reads": keep_reading}[task["kind"]]
+    kinds = {"links": send_links, "reads": keep_reading, "silence": keep_silent, "mix": send_mix}
+    work = kinds[task["kind"]]
     json.dump(asyncio.run(work(task)), sys.stdout)
 
 

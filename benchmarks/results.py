@@ -21,6 +21,7 @@ class Result:
     unit: str = "×"
     more_is_better: bool = False
     detail: str = ""
+    digits: int = 0
 
     @property
     def verdict(self) -> str:
@@ -49,7 +50,7 @@ class Result:
         ]
 
     def _text(self, value: float) -> str:
-        return f"{value:.2f} ×" if self.unit == "×" else f"{value:.0f} {self.unit}"
+        return f"{value:.2f} ×" if self.unit == "×" else f"{value:.{self.digits}f} {self.unit}"
 
 
 def compared(

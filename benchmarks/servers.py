@@ -21,7 +21,7 @@ class Measured(Service):
 
     def __init__(self, database_url: str, stripe: "TokenEndpoint | None" = None) -> None:
         super().__init__()
-        urls = {"STRIPE_CONNECT_URL": stripe.url, "STRIPE_API_URL": stripe.url} if stripe else {}
+        urls = stripe.environment if stripe else {}
         self.settings = {"DATABASE_URL": database_url, **LOGS, **urls}
 
     def __enter__(self) -> "Measured":
@@ -62,10 +62,15 @@ class Measured(Service):
 
 
 class Floor(Measured):
-    """The bare Flask view in the service's place, in every other respect the same."""
+    """
+    The bare Flask view in the service's place, with as many processes and threads.
+
+    It is served by gunicorn's own threads (gthread), as a bare view would be.
+    """
 
     def _spawn(self, arguments: list[str], env: Mapping[str, str] | None) -> None:
-        super()._spawn([*arguments[:-1], "benchmarks.floor:app"], env)
+        served = ["--worker-class", "gthread", "benchmarks.floor:app"]
+        super()._spawn([*arguments[:-1], *served], env)
 
 
 class TokenEndpoint(Program):
@@ -77,6 +82,11 @@ class TokenEndpoint(Program):
         self._spawn(["benchmarks.token_endpoint"], env=None)
         self.url = self._wait_until(lambda: self.stdout.partition("\n")[0], "address")
         return self
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a service needs to speak to it."""
+        return {"STRIPE_CONNECT_URL": self.url, "STRIPE_API_URL": self.url}
 
     def delay(self, seconds: float) -> None:
         """Answer that much later from now on."""
