@@ -1,21 +1,25 @@
 """The service: `create_app` is the one place where its parts meet."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 
 from flask import Flask
 
-from app import turns, warnings_at_start
+from app import warnings_at_start
 from app.auth import guard
-from app.background import Background
 from app.clients.bulkhead import Bulkhead
 from app.clients.stripe import StripeConnect
 from app.db.engine import engine_options, watch
 from app.extensions import db, jwt, limiter
-from app.http import edge, error_handlers, routing
+from app.http import bulkheads, edge, error_handlers, routing
+from app.http.bulkheads import BurstBulkhead
 from app.jsonapi.documents import StrictJSONProvider
 from app.routes import ROUTES
 from app.security.crypto import Cipher
 from app.security.logs import configure_logging
+from app.services.accounts.refresh import RefreshScheduler
 from config import Config, load_config
 
 
@@ -31,23 +35,34 @@ def create_app(config: Config | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.extensions["config"] = config
     app.extensions["cipher"] = Cipher(config.encryption_keys)
+    bursts = BurstBulkhead(Bulkhead(bulkheads.AT_ONCE, bulkheads.PATIENCE))
     app.extensions["stripe"] = StripeConnect(
         connect_url=config.stripe_connect_url,
         api_url=config.stripe_api_url,
         timeout=config.stripe_timeout,
         bulkhead=Bulkhead(config.exchanges_in_flight),
         proxy=config.stripe_proxy,
-        waiting=turns.paused,
+        waiting=bursts.paused,
     )
-    app.extensions["background"] = Background(app)
+    app.extensions["refreshes"] = RefreshScheduler(
+        app.extensions["stripe"], partial(_in_background, app, bursts)
+    )
     _bind_extensions(app, config)
     error_handlers.init_app(app)
     edge.init_app(app, config)
-    turns.init_app(app)
+    app.extensions["bursts"] = bursts
+    bulkheads.init_app(app, bursts)
     guard.init_app(app)
     app.json = StrictJSONProvider(app)
     routing.register(app, ROUTES)
     return app
+
+
+@contextmanager
+def _in_background(app: Flask, bursts: BurstBulkhead) -> Iterator[None]:
+    """What work in the background runs in: a context of *app*, with a place among bursts."""
+    with app.app_context(), bursts.admitted():
+        yield
 
 
 def _bind_extensions(app: Flask, config: Config) -> None:

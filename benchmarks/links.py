@@ -26,7 +26,7 @@ SILENT = 1000
 def measure_processor(stripe: TokenEndpoint, world: World, events: Iterator[int]) -> Result:
     """Measure what links cost the thread that serves them, in this process and without a server."""
     app = create_app(load_config(environment({"DATABASE_URL": world.url, **stripe.environment})))
-    app.extensions["background"].hold()
+    app.extensions["refreshes"].hold()
     client = app.test_client()
 
     def once(event: int) -> float:

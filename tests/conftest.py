@@ -44,7 +44,7 @@ def make_app(database_url: str, **environ: str) -> Flask:
     given = {"APP_ENV": "testing", "LOG_LEVEL": "warning", "DATABASE_URL": database_url}
     app = create_app(load_config({**given, **SECRETS, **environ}))
     app.testing = False  # errors are rendered as in production
-    app.extensions["background"].hold()  # until the test drains it
+    app.extensions["refreshes"].hold()  # until the test drains it
     return app
 
 

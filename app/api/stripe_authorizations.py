@@ -6,7 +6,6 @@ from typing import Any
 from flask import current_app, g, request
 from flask_rest_jsonapi_next.data_layers.alchemy import SqlalchemyDataLayer
 
-from app.account_looks import look_soon
 from app.api.event_schema import EventSchema
 from app.api.stripe_authorization_schema import StripeAuthorizationSchema
 from app.auth.guard import current_caller
@@ -171,7 +170,7 @@ def _keep(grant: Grant | StripeAuthorization) -> SeenAuthorization:
     """Keep what was granted. Who links is an organizer, and sees the link as one."""
     if isinstance(grant, Grant):
         grant = keep_account(grant, current_app.extensions["stripe"])
-    look_soon(grant)
+    current_app.extensions["refreshes"].schedule(grant)
     return seen(grant, ORGANIZER)
 
 
@@ -204,7 +203,7 @@ def _unlink(link: SeenAuthorization) -> dict[str, Any]:
 def _show(link: SeenAuthorization) -> SeenAuthorization:
     """Show one link; whoever sees all of it has the account's status renewed for the next time."""
     if link.role >= COORGANIZER:
-        look_soon(link)
+        current_app.extensions["refreshes"].schedule(link)
     shown = _with_events([link])
     if not shown:
         raise NotFound(NOT_LINKED)

@@ -1,6 +1,5 @@
 """Passwords: hashed with argon2id, compared in the same time whether there is an account or not."""
 
-import threading
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from contextlib import contextmanager
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from app.clients.bulkhead import Bulkhead
 from app.errors import RateLimited
 
 LONGEST = 1024  # characters
@@ -17,7 +17,7 @@ NOBODY = hasher.hash("nobody has this password, because its hash is in no row")
 AT_ONCE = 2  # per process: each takes 19 MiB and a core
 PATIENCE = 10.0  # seconds in the queue
 
-_turns = threading.BoundedSemaphore(AT_ONCE)
+_verifying = Bulkhead(AT_ONCE, PATIENCE)
 
 
 class Unacceptable(ValueError):
@@ -31,7 +31,7 @@ def turn() -> Iterator[None]:
 
     Raises RateLimited if there was none in time.
     """
-    if not _turns.acquire(timeout=PATIENCE):
+    if not _verifying.acquire():
         raise RateLimited(
             "Too many people are signing in at this moment. Please try again.",
             headers={"Retry-After": "5"},
@@ -39,7 +39,7 @@ def turn() -> Iterator[None]:
     try:
         yield
     finally:
-        _turns.release()
+        _verifying.release()
 
 
 def make_hash(password: str) -> str:

@@ -9,6 +9,7 @@ from flask import Flask
 from app.auth import passwords
 from app.auth.passwords import make_hash
 from app.auth.sign_in_limits import client_address
+from app.clients.bulkhead import Bulkhead
 from app.extensions import limiter
 from tests.callers import JSON_API, Client, assert_error
 from tests.conftest import make_app
@@ -151,7 +152,7 @@ def test_many_who_know_their_password_sign_in_at_once(client, user):
 
 
 def test_whoever_waits_too_long_for_a_turn_is_told_to_come_back(client, user, monkeypatch):
-    monkeypatch.setattr(passwords, "PATIENCE", 0.01)
+    monkeypatch.setattr(passwords, "_verifying", Bulkhead(passwords.AT_ONCE, 0.01))
     with passwords.turn(), passwords.turn():
         response = sign_in(client)
 

@@ -11,11 +11,11 @@ ROOT = Path(__file__).parents[2]
 # What each room may import of ours, besides itself.
 EVERYWHERE = {"errors", "extensions", "security"}
 BELOW = {
-    "api": {"auth", "db", "http", "jsonapi", "models", "services", "clients", "account_looks"},
+    "api": {"auth", "db", "http", "jsonapi", "models", "services", "clients"},
     "jsonapi": {"auth", "db"},
-    "http": {"auth", "db"},
-    "auth": {"db", "models"},
-    "services": {"auth", "clients", "db", "models", "turns"},
+    "http": {"auth", "clients", "db"},  # of the clients, the bulkhead alone
+    "auth": {"clients", "db", "models"},  # likewise
+    "services": {"auth", "clients", "db", "models"},
     "clients": set(),
     "models": {"db"},
     "db": {"models"},

@@ -1,21 +1,24 @@
 """The account's status: a snapshot that is never waited for, and shared by all instances."""
 
-import os
+import queue
 import threading
-import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select
 
-from app.account_looks import look_soon
-from app.background import MOST_WAITING, Background
 from app.db.clock import database_now
 from app.db.transactions import transaction
+from app.errors import StripeBusy
 from app.extensions import db
 from app.models import AuditEntry, Setting, StripeAuthorization
+from app.services.accounts import refresh as scheduling
+from app.services.accounts.refresh import MOST_QUEUED, RefreshScheduler
 from app.services.accounts.status import refresh
+from tests.callers import link_document
 
 PATH = "/v1/stripe-authorizations"
 AT_ONCE = 8
@@ -31,7 +34,7 @@ def _drain(app):
     """Does now what the service would do in the background; returns how much that was."""
 
     def drain() -> int:
-        done = app.extensions["background"].drain()
+        done = app.extensions["refreshes"].drain()
         db.session.rollback()
         return done
 
@@ -284,58 +287,94 @@ class TestDisconnected:
         assert shown()["account-status"] == "unknown"
 
 
-class TestBackground:
+class TestScheduler:
     """The thread behind it."""
 
-    @pytest.fixture(name="background")
-    def _background(self, app):
-        return Background(app)
+    @pytest.fixture(name="asked")
+    def _asked(self, monkeypatch):
+        """The accounts that were refreshed, by whom it may be."""
+        monkeypatch.setattr(scheduling, "DELAY", 0)
+        asked = queue.SimpleQueue()
+        monkeypatch.setattr(scheduling, "refresh", lambda account, *_: asked.put(account))
+        return asked
 
-    def test_work_is_done_without_anybody_draining(self, background):
-        done = threading.Event()
+    @pytest.fixture(name="scheduler")
+    def _scheduler(self, asked):
+        return RefreshScheduler(None, nullcontext)
 
-        background.submit("key", done.set)
+    def test_accounts_are_refreshed_without_anybody_draining(self, scheduler, asked):
+        scheduler.schedule(link_to("acct_1"))
+        scheduler.schedule(link_to("acct_2"))
 
-        assert done.wait(10)
+        assert {asked.get(timeout=10), asked.get(timeout=10)} == {"acct_1", "acct_2"}
 
-    def test_what_fails_does_not_end_it(self, background):
-        done = threading.Event()
+    def test_an_account_is_refreshed_again_when_the_queue_has_been_empty(self, scheduler, asked):
+        for _ in range(3):
+            scheduler.schedule(link_to("acct_1"))
 
-        background.submit("bad", lambda: 1 / 0)
-        background.submit("good", done.set)
+            assert asked.get(timeout=10) == "acct_1"
 
-        assert done.wait(10)
+    @pytest.mark.parametrize("error", [ZeroDivisionError, StripeBusy])
+    def test_a_failure_does_not_end_it(self, scheduler, asked, monkeypatch, error):
+        def fail_once(account, *_):
+            asked.put(account)
+            if account == "acct_bad":
+                raise error("in the background")
 
-    def test_the_same_work_waits_once_and_no_more_than_fits(self, background):
-        background.hold()
-        for number in range(MOST_WAITING + 10):
-            background.submit(number, int)
-            background.submit(number, int)
+        monkeypatch.setattr(scheduling, "refresh", fail_once)
+        scheduler.hold()
+        for account in ("acct_bad", "acct_good"):
+            scheduler.schedule(link_to(account))
 
-        assert background.drain() == MOST_WAITING
+        assert scheduler.drain() == 2
+        assert [asked.get(timeout=1), asked.get(timeout=1)] == ["acct_bad", "acct_good"]
 
-    def test_a_forked_child_has_a_thread_of_its_own(self, background):
-        started = threading.Event()
-        background.submit("parent", started.set)
-        assert started.wait(10)
-        readable, writable = os.pipe()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that the parent has threads is the point
-            child = os.fork()
-        if child == 0:
-            done = threading.Event()
-            background.submit("child", done.set)
-            os.write(writable, b"y" if done.wait(10) else b"n")
-            os._exit(0)
-        os.waitpid(child, 0)
+    def test_an_account_is_queued_once_and_no_more_than_fit(self, scheduler):
+        scheduler.hold()
+        for number in range(MOST_QUEUED + 10):
+            scheduler.schedule(link_to(f"acct_{number}"))
+            scheduler.schedule(link_to(f"acct_{number}"))
 
-        assert os.read(readable, 1) == b"y"
-        os.close(readable)
-        os.close(writable)
+        assert scheduler.drain() == MOST_QUEUED
 
-    def test_a_link_that_was_just_looked_at_costs_nothing(self, app, linked):
+    def test_without_a_thread_nothing_fails_and_the_next_call_tries_again(
+        self, scheduler, asked, monkeypatch
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse_to_start)
+            scheduler.schedule(link_to("acct_1"))
+        assert asked.empty()
+
+        scheduler.schedule(link_to("acct_2"))
+
+        assert [asked.get(timeout=10), asked.get(timeout=10)] == ["acct_1", "acct_2"]
+
+    def test_a_link_whose_account_was_just_refreshed_costs_nothing(self, app, linked):
         age(linked, 10)
         db.session.refresh(linked)
-        look_soon(linked)
+        app.extensions["refreshes"].schedule(linked)
 
-        assert app.extensions["background"].drain() == 0
+        assert app.extensions["refreshes"].drain() == 0
+
+
+def test_a_link_is_made_and_shown_although_no_thread_can_be_started(
+    app, organizer, event, stripe, monkeypatch
+):
+    refreshes = RefreshScheduler(app.extensions["stripe"], app.app_context)
+    monkeypatch.setitem(app.extensions, "refreshes", refreshes)
+    monkeypatch.setattr(threading.Thread, "start", refuse_to_start)
+
+    made = organizer.post(PATH, link_document(event, stripe.code()))
+    shown = organizer.get(f"{PATH}/{made.json['data']['id']}")
+
+    assert (made.status_code, shown.status_code) == (201, 200)
+
+
+def link_to(account):
+    return SimpleNamespace(stripe_user_id=account, livemode=False, account_checked_at=None)
+
+
+def refuse_to_start(thread, start=threading.Thread.start):
+    if thread.name == "refresh":
+        raise RuntimeError("can't start new thread")
+    start(thread)

@@ -7,6 +7,7 @@ from argon2 import PasswordHasher
 
 from app.auth import passwords
 from app.auth.passwords import Unacceptable, is_outdated, is_password, make_hash, turn
+from app.clients.bulkhead import Bulkhead
 from app.errors import RateLimited
 
 
@@ -53,7 +54,7 @@ def test_a_hash_of_weaker_parameters_is_outdated():
 
 
 def test_only_a_few_passwords_are_verified_at_the_same_moment(monkeypatch):
-    monkeypatch.setattr(passwords, "PATIENCE", 0.01)
+    monkeypatch.setattr(passwords, "_verifying", Bulkhead(passwords.AT_ONCE, 0.01))
     with turn(), turn(), pytest.raises(RateLimited), turn():
         pass
 

@@ -39,6 +39,7 @@ class Calls:
         self._api_url = api_url.rstrip("/")
         self._timeout = timeout
         self.bulkhead = bulkhead
+        self.waiting = waiting
         self._transport = Transport(user_agent=USER_AGENT, proxy=proxy, waiting=waiting)
 
     @property

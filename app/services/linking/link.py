@@ -16,7 +16,6 @@ from typing import TypeVar
 
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 
-from app import turns
 from app.clients.stripe import AccountNotConnected, ConnectedAccount, StripeConnect
 from app.errors import NotSaved, StripeError, StripeUnreadable
 from app.models import StripeAuthorization
@@ -90,13 +89,13 @@ def _settle(grant: Grant, stripe: StripeConnect) -> Settlement:
     confirmed: datetime | None = None
     give_up = time.monotonic() + VERIFYING
     while True:
-        settlement = _persist(partial(keep_once, claim, account, confirmed))
+        settlement = _persist(partial(keep_once, claim, account, confirmed), stripe)
         if settlement.cut_at is None:
             return settlement
         if settlement.is_cutting and time.monotonic() < give_up:
-            _wait()  # whoever is telling Stripe hears back, or their lease ends
+            _wait(stripe)  # whoever is telling Stripe hears back, or their lease ends
         elif settlement.is_cutting or not _is_connected(grant, stripe):
-            return _persist(partial(refuse_once, claim, account.account_id, _was_cut()))
+            return _persist(partial(refuse_once, claim, account.account_id, _was_cut()), stripe)
         else:
             confirmed = settlement.cut_at
 
@@ -120,7 +119,7 @@ def _close_failed(claim: Claim, error: StripeError, stripe: StripeConnect) -> No
     Without a database the attempt stays as it is, until its time is over.
     """
     try:
-        settlement = _persist(partial(refuse_once, claim, error.granted_account, error))
+        settlement = _persist(partial(refuse_once, claim, error.granted_account, error), stripe)
     except DATABASE_AWAY:
         log.error("attempt not closed", attempt=claim.attempt_id, account=error.granted_account)
         return
@@ -136,7 +135,7 @@ def _pay(settlement: Settlement, stripe: StripeConnect) -> None:
             log.error("deauthorization stays owed", deauthorization=deauthorization_id)
 
 
-def _persist(work: Callable[[], T]) -> T:
+def _persist(work: Callable[[], T], stripe: StripeConnect) -> T:
     """Return what *work* returns; once the database is away, try again for PATIENCE seconds."""
     give_up: float | None = None
     while True:
@@ -147,11 +146,11 @@ def _persist(work: Callable[[], T]) -> T:
             give_up = give_up or now + PATIENCE  # waiting for a lock or a connection comes before
             if now > give_up:
                 raise
-            _wait()
+            _wait(stripe)
 
 
-def _wait() -> None:
-    with turns.paused():
+def _wait(stripe: StripeConnect) -> None:
+    with stripe.waiting():
         time.sleep(PAUSE)
 
 
