@@ -14,10 +14,10 @@ RUN pip uninstall --yes pip \
     && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin service
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /srv/service
-COPY config.py manage.py gunicorn.conf.py ./
+COPY config.py config_checks.py config_machine.py manage.py gunicorn.conf.py ./
 COPY migrations migrations
 COPY app app
-RUN /opt/venv/bin/python -m compileall -q app migrations config.py manage.py
+RUN /opt/venv/bin/python -m compileall -q app migrations config.py config_checks.py config_machine.py manage.py
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

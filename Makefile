@@ -11,7 +11,7 @@ PY := .venv/bin/python
 RUNTIME := .venv/.filled
 DEV := .venv/.filled-dev
 PIP_INSTALL := $(PY) -m pip install --quiet --no-input --disable-pip-version-check --require-hashes
-SOURCES := app config.py manage.py
+SOURCES := app config.py config_checks.py config_machine.py manage.py
 
 # CI: no colours, nothing that redraws a line, nothing that asks.
 ifeq ($(CI),true)

@@ -136,8 +136,8 @@ def _read(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     try:
         env.seal()
     except EnvValidationError as error:
-        messages = dict(error.error_messages)
-        faults = [f"{name}: {' '.join(map(str, messages[name]))}" for name in messages]
+        messages: Mapping[str, list[str]] = error.error_messages  # type: ignore[assignment]
+        faults = [f"{name}: {' '.join(told)}" for name, told in messages.items()]
         return _read({k: text for k, text in environ.items() if k not in messages})[0], faults
     return _with_defaults(values, has_origins="CORS_ORIGINS" in environ), []
 

@@ -82,9 +82,9 @@ def judge_redis(values: Values) -> list[str]:
     try:
         parts = urlsplit(url)
         path = r"/.+" if parts.scheme == "redis+unix" else r"/?\d*"
-        host = parts.scheme == "redis+unix" or HOST.fullmatch(parts.hostname or "")
-        good = parts.scheme in REDIS_SCHEMES and host and parts.port != 0
-        good = good and re.fullmatch(path, parts.path)
+        has_host = parts.scheme == "redis+unix" or bool(HOST.fullmatch(parts.hostname or ""))
+        is_known = parts.scheme in REDIS_SCHEMES and has_host and parts.port != 0
+        good = is_known and bool(re.fullmatch(path, parts.path))
     except ValueError:  # brackets that do not close, a port that is no number
         good = False
     return [] if good or not url else ["REDIS_URL: Not a Redis URL (redis://host:port/number)."]

@@ -73,7 +73,7 @@ def test_no_secret_and_no_database_goes_to_the_builder():
     sent = {line[1:] for line in ignored if line.startswith("!")}
     assert sent == {
         "requirements.txt",
-        "config.py",
+        "config*.py",
         "manage.py",
         "gunicorn.conf.py",
         "migrations",
