@@ -67,6 +67,13 @@ class Config:
         return self.app_env == "production"
 
     @property
+    def is_beside_open_event(self) -> bool:
+        """Whether Open Event Server's ids may come to be known here: any of its settings is set."""
+        return bool(
+            self.open_event_database_url or self.open_event_mirror or self.open_event_jwt_secret_key
+        )
+
+    @property
     def exchanges_in_flight(self) -> int:
         """How many calls to Stripe one process makes at the same time."""
         return self.web_threads - RESERVED_THREADS

@@ -15,6 +15,7 @@ from app.db.engine import engine_options, watch
 from app.extensions import db, jwt, limiter
 from app.http import bulkheads, edge, error_handlers, routing
 from app.http.bulkheads import BurstBulkhead
+from app.importing.ids import watch_inserts
 from app.jsonapi.documents import StrictJSONProvider
 from app.routes import ROUTES
 from app.security.crypto import Cipher
@@ -92,3 +93,5 @@ def _bind_extensions(app: Flask, config: Config) -> None:
     limiter.init_app(app)
     with app.app_context():
         watch(db.engine)
+        if config.is_beside_open_event:
+            watch_inserts(db.engine)

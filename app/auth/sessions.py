@@ -80,7 +80,7 @@ def _verify(account: Any, password: str, counted_as: str, address: str) -> Accou
 
 def _rehash(account: Any, password: str) -> None:
     """Keep the password under today's parameters, unless it was changed meanwhile."""
-    made = passwords.make_hash(password)
+    made = passwords.hash_again(password)
     with transaction() as session:
         session.execute(
             update(User)

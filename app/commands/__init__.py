@@ -1,7 +1,8 @@
 """manage.py's verbs, one file per noun."""
 
+from app.commands.import_open_event import import_
 from app.commands.secrets import secrets
 from app.commands.stripe import stripe
 from app.commands.users import users
 
-COMMANDS = [secrets, stripe, users]
+COMMANDS = [import_, secrets, stripe, users]

@@ -6,6 +6,8 @@ from typing import Any
 from sqlalchemy import DateTime
 from sqlalchemy.types import TypeDecorator
 
+LARGEST_ID = 2**31 - 1  # that an id's column holds
+
 
 class UTCDateTime(TypeDecorator):
     """A moment: aware and in UTC in Python, `timestamptz` on PostgreSQL, UTC text on SQLite."""

@@ -16,11 +16,13 @@ from sqlalchemy import ColumnElement
 from werkzeug.datastructures import MultiDict
 
 from app.db.pages import Page
+from app.db.types import LARGEST_ID
 from app.errors import BadParameter
 
 FAMILIES = ("filter", "sort", "page", "include", "fields")
 MEMBER = re.compile(r"(filter|page|fields)\[([A-Za-z0-9_-]{1,64})\]", re.ASCII)
 NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+ID = re.compile(r"[0-9]{1,10}", re.ASCII)
 BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 DEFAULT_SIZE, LARGEST_SIZE = 20, 100
 MOST_FILTERS, MOST_VALUES = 10, 100
@@ -208,7 +210,7 @@ def _value(column: ColumnElement, value: Any, parameter: str) -> Any:
 
 
 def _read_int(text: str) -> int:
-    if not NUMBER.fullmatch(text):
+    if not ID.fullmatch(text) or int(text) > LARGEST_ID:
         raise ValueError
     return int(text)
 

@@ -2,6 +2,7 @@
 
 from app.models.audit_entry import AuditEntry
 from app.models.event import Event, UsersEventsRole
+from app.models.imported_row import ImportedRole, ImportedRow
 from app.models.setting import Setting
 from app.models.stripe_authorization import StripeAuthorization
 from app.models.stripe_authorization_request import StripeAuthorizationRequest
@@ -14,6 +15,8 @@ __all__ = [
     "AuditEntry",
     "EndedSession",
     "Event",
+    "ImportedRole",
+    "ImportedRow",
     "Setting",
     "StripeAuthorization",
     "StripeAuthorizationRequest",

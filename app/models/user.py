@@ -13,6 +13,10 @@ from app.extensions import db
 class User(db.Model):
     """
     An account of ours. `session_generation` is part of every token: raising it ends every session.
+
+    `password_changed_at` is when a person last chose a password here, and `sessions_ended_at` when
+    a password or a block last ended every session here. A hash that is only made anew, or brought
+    by an import, counts as neither.
     """
 
     __tablename__ = "users"
@@ -28,6 +32,8 @@ class User(db.Model):
     session_generation: Mapped[int] = mapped_column(default=0, server_default="0")
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=database_now())
     deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    password_changed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    sessions_ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     def __repr__(self) -> str:
         return f"<User {self.id}>"

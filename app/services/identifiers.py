@@ -4,19 +4,23 @@ import re
 
 from sqlalchemy import ColumnElement
 
+from app.db.types import LARGEST_ID
 from app.models import Event
 
-IDENTIFIER = re.compile(r"[0-9a-f]{8}", re.ASCII)
-NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+# Ours are eight hex characters; imported ones may be UUIDs, or what somebody once thought of. What
+# is all digits is an id.
+IDENTIFIER = re.compile(r"(?![0-9]+$)[0-9A-Za-z_-]{1,36}", re.ASCII)
+NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)
 
 
 def read_id(reference: str) -> int:
     """Return the id that *reference* is, or 0, which nothing has."""
-    return int(reference) if NUMBER.fullmatch(reference) else 0
+    number = int(reference) if NUMBER.fullmatch(reference) else 0
+    return number if number <= LARGEST_ID else 0
 
 
 def is_event(reference: str) -> ColumnElement[bool]:
     """Return the condition that an event is the one meant by *reference*: its id or identifier."""
     if NUMBER.fullmatch(reference):
-        return Event.id == int(reference)
+        return Event.id == read_id(reference)
     return Event.identifier == (reference if IDENTIFIER.fullmatch(reference) else "")

@@ -6,6 +6,7 @@ from sqlalchemy.exc import IntegrityError
 from app.auth import passwords
 from app.auth.policy import ADMIN, Caller
 from app.auth.sessions import normalize_email
+from app.db.clock import database_now
 from app.db.transactions import transaction
 from app.errors import Forbidden, NotFound
 from app.extensions import db
@@ -85,6 +86,7 @@ def change_password(email: str, password: str) -> User:
     with transaction():
         user = _lock_user(email)
         user.password_hash = made
+        user.password_changed_at = database_now()
         _end_sessions(user)
         audit.record("user.password", f"user {user.id}")
     return user
@@ -123,3 +125,4 @@ def _lock_user(email: str) -> User:
 def _end_sessions(user: User) -> None:
     """Every token names the generation that was current when it was issued."""
     user.session_generation += 1
+    user.sessions_ended_at = database_now()

@@ -16,6 +16,7 @@ BELOW = {
     "http": {"auth", "clients", "db"},  # of the clients, the bulkhead alone
     "auth": {"clients", "db", "models"},  # likewise
     "services": {"auth", "clients", "db", "models"},
+    "importing": {"auth", "db", "models", "services"},
     "clients": set(),
     "models": {"db"},
     "db": {"models"},

@@ -29,7 +29,7 @@ def test_every_route_is_in_the_readme(route):
     assert all(method in README for method in route.rights)
 
 
-@pytest.mark.parametrize("command", re.findall(r"`python manage.py ([a-z]+ [a-z]+)", README))
+@pytest.mark.parametrize("command", re.findall(r"`python manage.py ([a-z]+ [a-z-]+)", README))
 def test_every_command_of_the_readme_exists(command):
     result = run_manage(*command.split(), "--help", env={})
 

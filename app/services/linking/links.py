@@ -98,7 +98,7 @@ def read_authorization(authorization_id: str, caller: Caller) -> SeenAuthorizati
 def read_event_authorization(event_reference: str, caller: Caller) -> SeenAuthorization:
     """Return the event's link of the current mode. Raises NotFound if there is none to see."""
     if NUMBER.fullmatch(event_reference):
-        return _read_one(BY_EVENT_ID, {"id": int(event_reference)}, caller)
+        return _read_one(BY_EVENT_ID, {"id": read_id(event_reference)}, caller)
     return _read_one(BY_EVENT_IDENTIFIER, {"identifier": event_reference}, caller)
 
 

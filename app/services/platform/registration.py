@@ -67,11 +67,17 @@ def digest_code(code: str, setting: Setting, session: Session) -> str:
     Return the keyed digest (HMAC-SHA256, hex) by which an authorization code is remembered.
 
     Its key is kept sealed in the settings, not derived from a configured one: rotating those must
-    not make us forget which codes were spent. The first call makes it.
+    not make us forget which codes were spent.
     """
+    key = read_digest_key(setting, session)
+    return hmac.new(key.encode(), code.encode(), sha256).hexdigest()
+
+
+def read_digest_key(setting: Setting, session: Session) -> str:
+    """Return the key of keyed digests. The first call makes it. Raises SecretUnreadable."""
     if setting.sealed_code_digest_key is None:
         _make_digest_key(setting, session)
-    return hmac.new(setting.code_digest_key.encode(), code.encode(), sha256).hexdigest()
+    return str(setting.code_digest_key)
 
 
 def _make_digest_key(setting: Setting, session: Session) -> None:

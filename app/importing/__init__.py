@@ -1,0 +1,7 @@
+"""
+Coming from Open Event Server.
+
+`facts` says what is read there, `source` reads it; `users`, `events`, `roles`, `links` and
+`platform_keys` decide, one row at a time and without a database, what becomes of it; the modules
+named `write_…` bring what was decided into our tables; `run` does all of it in order.
+"""

@@ -1,0 +1,94 @@
+"""Deleting here the events that were deleted there."""
+
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.errors import LinkInProgress
+from app.importing import target
+from app.importing.events import FIELDS
+from app.importing.facts import Remark
+from app.importing.merging import unpack
+from app.importing.target import Deletion, Run
+from app.models import Event, StripeAuthorization
+from app.services import audit
+from app.services.deauthorization import outbox
+from app.services.linking.unlink import refuse_while_linking
+
+TABLE = target.EVENTS
+
+
+def linked_accounts(session: Session, event_ids: Iterable[int]) -> set[str]:
+    """Return the accounts that links of the events are to."""
+    row = StripeAuthorization
+    return set(session.scalars(select(row.stripe_user_id).where(row.event_id.in_(event_ids))))
+
+
+def delete_event(run: Run, deletion: Deletion, accounts_in_use: Iterable[str]) -> None:
+    """
+    Delete an event softly and unlink it in both modes, in the current transaction.
+
+    The deauthorizations are enqueued, never delivered; for *accounts_in_use* there none is, since
+    it would end their links as well. While somebody is linking the event it stays until the next
+    run.
+    """
+    event = run.session.get(
+        Event, deletion.event_id, with_for_update={"key_share": True}, populate_existing=True
+    )
+    if event is None or event.deleted_at is not None:
+        return
+    try:
+        refuse_while_linking(run.session, event)
+    except LinkInProgress:
+        under_way = Remark("link-in-progress", "not deleted: it is being linked here; run again")
+        run.report.refuse(TABLE, event.id, *deletion.remarks, under_way)
+        return
+    links = _lock_links(run.session, event)
+    done = [_erase(run.session, link, set(accounts_in_use)) for link in links]
+    event.deleted_at = deletion.deleted_at
+    audit.record("event.delete", event.identifier, event_id=event.id)
+    run.session.flush()
+    _remember(run, event)
+    run.report.count(TABLE, "deleted")
+    run.report.tell(TABLE, event.id, [*deletion.remarks, Remark("deleted", _sentence(done))])
+    run.session.expunge_all()
+
+
+def _lock_links(session: Session, event: Event) -> list[StripeAuthorization]:
+    links = session.scalars(
+        select(StripeAuthorization)
+        .where(StripeAuthorization.event_id == event.id)
+        .order_by(StripeAuthorization.livemode, StripeAuthorization.stripe_user_id)
+        .execution_options(populate_existing=True)
+    ).all()
+    for link in links:
+        outbox.lock_accounts(session, link.livemode, link.stripe_user_id)
+    return list(links)
+
+
+def _erase(session: Session, link: StripeAuthorization, accounts_in_use: set[str]) -> str:
+    """Erase a link with its tokens, and enqueue its deauthorization; return what became of it."""
+    account_id, livemode, event_id = link.stripe_user_id, link.livemode, link.event_id
+    session.delete(link)
+    audit.record("stripe-authorization.delete", account_id, event_id=event_id)
+    if account_id in accounts_in_use:
+        return f"{account_id} stays connected, other events use it"
+    enqueued = outbox.owe(
+        session, account_id, livemode=livemode, client_id=link.client_id, event_id=event_id
+    )
+    if enqueued is None:
+        return f"{account_id} stays connected, other events use it"
+    return f"the deauthorization of {account_id} is enqueued"
+
+
+def _remember(run: Run, event: Event) -> None:
+    """Keep that the deletion has come, and of the other values what was kept before."""
+    kept: Mapping[int, str] = target.find_known(run.session, TABLE, [event.id])
+    digests = unpack(FIELDS, kept[event.id])
+    digests["deleted_at"] = run.digester.digest("deleted_at", event.deleted_at)
+    target.remember(run.session, TABLE, {event.id: "".join(digests[name] for name in FIELDS)})
+
+
+def _sentence(done: list[str]) -> str:
+    return "; ".join(["deleted here as there", *done])

@@ -1,0 +1,220 @@
+"""
+The whole import, table by table.
+
+Each table comes in one transaction, in an order in which nothing refers to what is not there yet:
+a run that breaks off leaves whole tables, and the next one does the rest.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from app.db.clock import database_now
+from app.db.transactions import transaction
+from app.importing import target
+from app.importing.deletions import delete_event, linked_accounts
+from app.importing.gone import report_gone
+from app.importing.ids import KINDS, keep_ids_apart
+from app.importing.merging import Digester
+from app.importing.platform_keys import PREFIXES
+from app.importing.report import Report
+from app.importing.source import BATCH, Source
+from app.importing.target import Run
+from app.importing.write_events import write_events
+from app.importing.write_keys import lock_settings, write_keys
+from app.importing.write_links import Platform, in_groups, write_links
+from app.importing.write_roles import write_all_roles
+from app.importing.write_users import write_users
+from app.services.platform.registration import read_digest_key
+
+LOCK = int.from_bytes(sha256(b"import open-event").digest()[:8], signed=True)
+Item = TypeVar("Item")
+Advance = Callable[[int], None]
+Transaction = Callable[[], AbstractContextManager[Session]]
+
+
+class ImportRunning(Exception):
+    """Another import is at work on our database."""
+
+
+class UnknownSettings(LookupError):
+    """There is no row of settings of the id that was named."""
+
+
+class _Rehearsed(Exception):
+    """Ends the transaction of a dry run."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an import is asked for; *taken* are the links chosen among several."""
+
+    with_admin_rights: bool = True
+    taken: frozenset[int] = frozenset()
+    settings_id: int | None = None
+    is_dry_run: bool = False
+
+
+def run_import(
+    source: Source,
+    options: Options,
+    report: Report,
+    track: Callable[[str, int], Advance] = lambda label, total: lambda rows: None,
+) -> None:
+    """
+    Bring what *source* has into our tables, and tell *report* about it.
+
+    *track* is told the label and the number of rows of each table, and gives back what is to be
+    called with every number of rows that are done. A dry run leaves no trace.
+
+    Raises SourceError, ImportRunning, UnknownSettings and SecretUnreadable.
+    """
+    if options.is_dry_run:
+        with _rehearsal() as session:
+            _run(source, options, report, track, lambda: nullcontext(session))
+    else:
+        _run(source, options, report, track, transaction)
+
+
+@contextmanager
+def _rehearsal() -> Iterator[Session]:
+    try:
+        with transaction() as session:
+            yield session
+            raise _Rehearsed
+    except _Rehearsed:
+        pass
+
+
+def _run(source: Source, options: Options, report: Report, track: Any, begin: Transaction) -> None:
+    with _step(begin) as session:
+        run = _start(session, options, report)
+        _import_users(run, source, track)
+    with _step(begin):
+        _import_events(run, source, track)
+    with _step(begin):
+        _import_roles(run, source, track)
+    with _step(begin):
+        _import_settings(run, source, options.settings_id)
+    with _step(begin):
+        _import_links(run, source, track)
+    _delete_events(run, source, begin)
+    with _step(begin):
+        for table in (target.USERS, target.EVENTS, target.LINKS):
+            report_gone(run, table, _ids(source, table))
+
+
+@contextmanager
+def _step(begin: Transaction) -> Iterator[Session]:
+    """
+    One table's transaction; nobody else imports meanwhile.
+
+    It may take long, and wait for the other database: the limits that guard short transactions do
+    not apply.
+    """
+    with begin() as session:
+        if session.get_bind().dialect.name == "postgresql":
+            for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                session.execute(text(f"SET LOCAL {name} = 0"))
+            if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}):
+                raise ImportRunning
+        yield session
+
+
+def _start(session: Session, options: Options, report: Report) -> Run:
+    key = read_digest_key(lock_settings(session), session)
+    if not options.is_dry_run:
+        for model in KINDS:
+            keep_ids_apart(session.connection(), model)
+    return Run(
+        session=session,
+        digester=Digester(sha256(f"imported rows {key}".encode()).digest()),
+        report=report,
+        moment=session.scalar(select(database_now())),
+        with_admin_rights=options.with_admin_rights,
+        taken=options.taken,
+    )
+
+
+def _import_users(run: Run, source: Source, track: Any) -> None:
+    advance = track("Users", _count(source, target.USERS))
+    twins = dict(source.rows(source.queries.twins()))
+    for batch in _batches(source.users()):
+        write_users(run, batch, twins)
+        advance(len(batch))
+
+
+def _import_events(run: Run, source: Source, track: Any) -> None:
+    advance = track("Events", _count(source, target.EVENTS))
+    twins = {row[0] for row in source.rows(source.queries.shared_identifiers())}
+    for batch in _batches(source.events()):
+        write_events(run, batch, twins=twins)
+        advance(len(batch))
+
+
+def _import_roles(run: Run, source: Source, track: Any) -> None:
+    advance = track("Roles", _count(source, target.ROLES))
+    for number in write_all_roles(run, source.roles()):
+        advance(number)
+    for name, number in source.rows(source.queries.other_roles()):
+        run.report.omit(target.ROLES, f"roles named {name}", number)
+    pending = source.queries.pending_group_roles()
+    if pending is not None:
+        [(number,)] = source.rows(pending)
+        run.report.omit(target.ROLES, "group roles not accepted, or without an account", number)
+
+
+def _import_settings(run: Run, source: Source, settings_id: int | None) -> None:
+    try:
+        write_keys(run, source.settings(), settings_id)
+    except LookupError:
+        raise UnknownSettings(settings_id) from None
+
+
+def _import_links(run: Run, source: Source, track: Any) -> None:
+    advance = track("Links", _count(source, target.LINKS))
+    setting = lock_settings(run.session)
+    platform = Platform(
+        client_ids={
+            livemode: getattr(setting, f"{prefix}client_id")
+            for livemode, prefix in PREFIXES.items()
+        },
+        code_digest_key=read_digest_key(setting, run.session),
+    )
+    for batch in in_groups(source.links()):
+        write_links(run, batch, platform)
+        advance(len(batch))
+
+
+def _delete_events(run: Run, source: Source, begin: Transaction) -> None:
+    """Each in a short transaction of its own, as one that is deleted by its owner."""
+    if not run.deletions:
+        return
+    with _step(begin) as session:
+        accounts = linked_accounts(session, [each.event_id for each in run.deletions])
+    statement = source.queries.accounts_in_use()
+    in_use = {row[0] for row in source.rows(statement, {"accounts": sorted(accounts)})}
+    for deletion in run.deletions:
+        with _step(begin):
+            delete_event(run, deletion, in_use)
+
+
+def _ids(source: Source, table: str) -> Iterator[int]:
+    return (row[0] for row in source.stream(source.queries.ids(table)))
+
+
+def _count(source: Source, table: str) -> int:
+    [(number,)] = source.rows(source.queries.count(table))
+    return int(number)
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, BATCH)):
+        yield batch

@@ -1,0 +1,70 @@
+"""Importing one event, or one user, by the rules of the whole import."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.importing.facts import EventFacts, RoleFacts, Unreadable, UserFacts
+from app.importing.source import Source
+from app.importing.target import Run
+from app.importing.write_events import write_events
+from app.importing.write_roles import LAST_ID, write_roles
+from app.importing.write_users import write_users
+
+
+@dataclass(frozen=True, slots=True)
+class EventWithPeople:
+    """An event as it is there, with its roles and the users whom they name."""
+
+    event: EventFacts | Unreadable
+    roles: tuple[RoleFacts, ...]
+    users: tuple[UserFacts | Unreadable, ...]
+    is_twin: bool
+
+
+def read_event(source: Source, *, reference: int | str) -> EventWithPeople | None:
+    """
+    Return the event with the id, or the identifier, that *reference* is; None if there is none.
+
+    Nothing is written: no transaction of ours needs to be open. Raises SourceError.
+    """
+    column = "id" if isinstance(reference, int) else "identifier"
+    found = list(
+        source.events(f"e.{column} = %(reference)s", with_checks=False, reference=reference)
+    )
+    if not found:
+        return None
+    event = found[0]
+    roles = tuple(source.roles("event_id = %(event)s", event=event.id))
+    ids = sorted({role.user_id for role in roles})
+    users = source.users("u.id = ANY(%(ids)s)", are_named=True, ids=ids) if ids else ()
+    return EventWithPeople(event, roles, tuple(users), is_twin=_is_twin(source, event))
+
+
+def _is_twin(source: Source, event: EventFacts | Unreadable) -> bool:
+    if isinstance(event, Unreadable):
+        return False
+    values = {"identifier": event.identifier}
+    rows = source.rows("SELECT id FROM events WHERE identifier = %(identifier)s LIMIT 2", values)
+    return len(rows) > 1
+
+
+def write_event(run: Run, found: EventWithPeople) -> None:
+    """
+    Bring the event with its roles and people, in the current transaction.
+
+    Roles that were brought and are there no more are taken away. If the event was deleted there
+    since it came, it joins `run.deletions`.
+    """
+    write_users(run, found.users)
+    twins: Sequence[str] = ()
+    if found.is_twin and isinstance(found.event, EventFacts):
+        twins = (found.event.identifier or "",)
+    write_events(run, [found.event], twins=twins)
+    event_id = found.event.id
+    write_roles(run, found.roles, (event_id, 0), (event_id, LAST_ID))
+
+
+def read_user(source: Source, user_id: int) -> UserFacts | Unreadable | None:
+    """Return the user of that id as it is there; None if there is none. Raises SourceError."""
+    found = source.users("u.id = %(user)s", are_named=True, user=user_id)
+    return next(iter(list(found)), None)
