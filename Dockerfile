@@ -17,7 +17,7 @@ WORKDIR /srv/service
 COPY config.py config_checks.py config_machine.py manage.py gunicorn.conf.py ./
 COPY migrations migrations
 COPY app app
-RUN /opt/venv/bin/python -m compileall -q app migrations config.py config_checks.py config_machine.py manage.py
+RUN /opt/venv/bin/python -m compileall -q app migrations config*.py manage.py
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

@@ -7,6 +7,7 @@ The settings of the service. No other module reads environment variables of ours
 
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -110,6 +111,15 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
     if checks.judge_keys(values):
         raise ConfigError(["instance/encryption_key: holds no key."])
     return Config(**values)
+
+
+def metrics_folder() -> str:
+    """
+    Return the folder in which the processes of one instance keep their counters.
+
+    A reloading server has named it to its processes already; else it is new, and the owner's alone.
+    """
+    return os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(prefix="metrics-")
 
 
 def _bracketed(host: str) -> str:

@@ -9,6 +9,7 @@ own.
 
 import errno
 import resource
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ from gunicorn.workers.base import Worker
 ROOT = str(Path(__file__).resolve().parent)
 sys.path.insert(0, ROOT)  # so that `-c` with an absolute path works from any folder
 
-from config import ConfigError, load_config  # noqa: E402
+from config import ConfigError, load_config, metrics_folder  # noqa: E402
 
 try:
     given = load_config()
@@ -59,6 +60,20 @@ accesslog = None  # the service writes its own line per request
 errorlog = "-"
 loglevel = "warning"
 worker_tmp_dir = "/dev/shm" if sys.platform == "linux" else None
+counters = metrics_folder()  # each process has files of its own there; /metrics adds them up
+raw_env = [f"PROMETHEUS_MULTIPROC_DIR={counters}"]
+
+
+def child_exit(server, worker) -> None:
+    """What a process that has ended still had under way counts no more."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid, counters)
+
+
+def on_exit(server) -> None:
+    """Remove the counters of an instance that has ended."""
+    shutil.rmtree(counters, ignore_errors=True)
 
 
 def on_starting(server) -> None:

@@ -13,7 +13,7 @@ from app.clients.bulkhead import Bulkhead
 from app.clients.stripe import StripeConnect
 from app.db.engine import engine_options, watch
 from app.extensions import db, jwt, limiter
-from app.http import bulkheads, edge, error_handlers, routing
+from app.http import bulkheads, edge, error_handlers, metrics, routing
 from app.http.bulkheads import BurstBulkhead
 from app.importing.ids import watch_inserts
 from app.jsonapi.documents import StrictJSONProvider
@@ -51,6 +51,7 @@ def create_app(config: Config | None = None) -> Flask:
     _bind_extensions(app, config)
     error_handlers.init_app(app)
     edge.init_app(app, config)
+    metrics.init_app(app)
     app.extensions["bursts"] = bursts
     bulkheads.init_app(app, bursts)
     guard.init_app(app)

@@ -6,7 +6,14 @@ from typing import Any
 
 from app.db.transactions import transaction
 from app.extensions import db
-from app.models import Event, Setting, StripeAuthorization, User, UsersEventsRole
+from app.models import (
+    Event,
+    Setting,
+    StripeAuthorization,
+    StripeDeauthorization,
+    User,
+    UsersEventsRole,
+)
 from tests.stripe_world import StripeWorld
 
 NO_PASSWORD = "no password opens this account"
@@ -76,6 +83,11 @@ class Factory:
         link.stripe_secret_key = f"sk_test_{secrets.token_hex(12)}"
         link.stripe_refresh_token = f"rt_{secrets.token_hex(12)}"
         return self._add(link)
+
+    def deauthorization(self, **attributes: Any) -> StripeDeauthorization:
+        """Return a pending deauthorization."""
+        given = {"stripe_user_id": "acct_pending", "livemode": False, "client_id": "ca_test"}
+        return self._add(StripeDeauthorization(**{**given, **attributes}))
 
     def _add(self, row: Any) -> Any:
         with transaction():

@@ -9,8 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 # What each room may import of ours, besides itself.
-EVERYWHERE = {"errors", "extensions", "security"}
+EVERYWHERE = {"errors", "extensions", "security", "telemetry"}
 BELOW = {
+    "telemetry": {"db", "models"},
     "api": {"auth", "db", "http", "jsonapi", "models", "services", "clients"},
     "jsonapi": {"auth", "db"},
     "http": {"auth", "clients", "db"},  # of the clients, the bulkhead alone

@@ -14,6 +14,7 @@ from tests.contract.routes import routes_of
 LEAST = {
     "GET /health/live": ANYONE,
     "GET /health/ready": ANYONE,
+    "GET /metrics": ANYONE,
     "POST /auth/session": ANYONE,
     "POST /v1/auth/login": ANYONE,
     "POST /v1/auth/token/refresh": ANYONE,

@@ -11,6 +11,7 @@ DELETE /v1/stripe-authorizations/<authorization>/relationships/event
 DELETE /v1/users-events-roles/<role>
 GET /health/live
 GET /health/ready
+GET /metrics
 GET /v1/audit-entries
 GET /v1/events
 GET /v1/events/<event>

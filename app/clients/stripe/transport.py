@@ -1,5 +1,7 @@
 """One HTTP call that leaves no doubt: was anything sent, and did a whole answer come in time?"""
 
+import re
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -10,9 +12,13 @@ import requests
 from urllib3.response import BaseHTTPResponse
 
 from app.clients.stripe.deadline import Deadline, DeadlineAdapter, trusting
+from app.telemetry.metrics import STRIPE_CALLS, STRIPE_IN_FLIGHT, STRIPE_SECONDS
 
 MAX_ANSWER = 64 * 1024
 _CHUNK = 16 * 1024
+
+# What stands between /v1/ or /oauth/ and the next slash says what is asked for; ids are left out.
+_RESOURCE = re.compile(r"/(?:oauth|v1)/(\w+)(/[^/?]+)?(/\w+)?(?:\?|$)")
 
 Fault = Literal["unreachable", "timeout", "broken", "too-large"]
 Waiting = Callable[[], AbstractContextManager[object]]
@@ -77,10 +83,27 @@ class Transport:
 
         The answer's body may have *limit* bytes, counted after decompression.
         """
+        started = time.monotonic()
+        with STRIPE_IN_FLIGHT.track_inprogress():
+            answer = self._send(method, url, timeout, form, headers or {}, limit)
+        kind = _kind(method, url)
+        STRIPE_SECONDS.labels(kind).observe(time.monotonic() - started)
+        STRIPE_CALLS.labels(kind, answer.fault or f"{(answer.status or 0) // 100}xx").inc()
+        return answer
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        timeout: float,
+        form: Mapping[str, str] | None,
+        headers: Mapping[str, str],
+        limit: int,
+    ) -> Answer:
         status, got, body, cause = None, {}, bytearray(), ""
         deadline = Deadline(timeout)
         try:
-            request = self._prepare(method, url, form, headers or {})
+            request = self._prepare(method, url, form, headers)
             with self._waiting(), self._adapter.send_within(request, deadline) as response:
                 status, got = response.status_code, dict(response.headers)
                 _read(response.raw, body, limit)
@@ -108,6 +131,14 @@ class Transport:
         if cause:
             return "timeout" if deadline.is_over else "broken"
         return "too-large" if is_too_large else None
+
+
+def _kind(method: str, url: str) -> str:
+    """Return a short name for the call, such as `POST payment_intents/*/cancel`."""
+    found = _RESOURCE.search(url)
+    if found is None:
+        return f"{method} other"
+    return f"{method} {found[1]}{'/*' if found[2] else ''}{found[3] or ''}"
 
 
 def _read(raw: BaseHTTPResponse, body: bytearray, limit: int) -> None:

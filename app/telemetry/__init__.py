@@ -1,0 +1,1 @@
+"""What is counted. Doors, services and clients count alike, so this room lies below them all."""

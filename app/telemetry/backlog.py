@@ -1,0 +1,39 @@
+"""What waits to be delivered, read from the database when somebody asks for the metrics."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Select, func, select
+
+from app.db.clock import database_now
+from app.db.reads import read
+from app.models import StripeDeauthorization
+
+# By kind: how many entries are pending, since when the oldest, and how many need a person.
+PENDING: dict[str, Select[tuple[int, object, int]]] = {
+    "deauthorization": select(
+        func.count(),
+        func.min(StripeDeauthorization.owed_since),
+        func.count().filter(StripeDeauthorization.needs_person),
+    ).where(StripeDeauthorization.done_at.is_(None)),
+}
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """How many entries of a *kind* are pending, and the age of the oldest in seconds."""
+
+    kind: str
+    pending: int
+    oldest: float
+    needs_person: int
+
+
+def read_backlogs() -> list[Backlog]:
+    """Return every backlog there is. Raises SQLAlchemyError if the database is away."""
+    now = read(select(database_now()))[0][0]
+    found = []
+    for kind, statement in PENDING.items():
+        pending, since, needs_person = read(statement)[0]
+        oldest = max(0.0, (now - since).total_seconds()) if since else 0.0
+        found.append(Backlog(kind, pending, oldest, needs_person))
+    return found
