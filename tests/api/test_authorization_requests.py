@@ -86,7 +86,7 @@ def test_the_url_is_stripes_with_every_parameter_and_no_other(
     ] == _query_of(response)
 
 
-@pytest.mark.parametrize("country", [None, "", "Germany", "D1", "ÄÖ"])
+@pytest.mark.parametrize("country", [None, "", "Germany", "D1", "ÄÖ", "UK", "EU", "XX", "deu"])
 def test_a_country_that_is_no_code_is_not_filled_in(request_trip, organizer, event, country):
     organizer.patch(f"/v1/events/{event.id}", document("event", event.id, payment_country=country))
 

@@ -46,15 +46,16 @@ MASKS = {
 FRONTEND_ATTRIBUTES = json.loads((Path(__file__).parent / "frontend_settings.json").read_text())
 PREFIXES = [
     *(f"{kind}_{mode}_" for kind in ("pk", "sk", "rk") for mode in ("test", "live")),
-    *("whsec_", "ca_", "rt_", "ac_", "acct_"),
+    *("sk_org_test_", "sk_org_live_"),
+    *("whsec_", "ca_", "rt_", "ac_", "acct_", "we_", "ed_", "evt_", "req_", "cus_", "pi_"),
 ]
 BELONG = {
     "stripe-client-id": {"ca_"},
     "stripe-test-client-id": {"ca_"},
     "stripe-publishable-key": {"pk_live_"},
     "stripe-test-publishable-key": {"pk_test_"},
-    "stripe-secret-key": {"sk_live_", "rk_live_"},
-    "stripe-test-secret-key": {"sk_test_", "rk_test_"},
+    "stripe-secret-key": {"sk_live_", "rk_live_", "sk_org_live_"},
+    "stripe-test-secret-key": {"sk_test_", "rk_test_", "sk_org_test_"},
     "stripe-webhook-secret": {"whsec_"},
     "stripe-test-webhook-secret": {"whsec_"},
 }

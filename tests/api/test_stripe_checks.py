@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.clients.stripe import PlatformCheck
 from app.db.transactions import transaction
 from app.extensions import db
 from app.models import Setting
@@ -140,6 +141,68 @@ def test_without_a_client_id_the_secret_key_is_checked_all_the_same(check):
     assert results(check())["secret-key"] == "ok"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("publishable-key", "whatever"),
+        ("publishable-key", "pk_abcdefgh"),
+        ("publishable-key", "pk_test_"),
+        ("webhook-secret", "whatever"),
+        ("webhook-secret", "whsec_"),
+    ],
+)
+def test_what_cannot_be_recognized_is_skipped_and_never_praised(check, name, value):
+    put(**{f"stripe_test_{name.replace('-', '_')}": value})
+
+    found = check()
+
+    assert results(found) == {**dict.fromkeys(NAMES, "ok"), name: "skipped"}
+    assert "cannot be told" in sentence(found, name)
+    assert value not in sentence(found, name)
+
+
+@pytest.mark.parametrize("name", ["secret-key", "client-id"])
+def test_what_stripe_does_not_know_has_failed_whatever_it_looks_like(check, name):
+    put(**{f"stripe_test_{name.replace('-', '_')}": "whatever"})
+
+    assert results(check())[name] == "failed"
+
+
+def test_a_secret_key_that_does_not_tell_its_mode_is_skipped_though_stripe_accepts_it(
+    app, check, monkeypatch
+):
+    client = app.extensions["stripe"]
+    monkeypatch.setattr(client, "check_platform", lambda **_: PlatformCheck("ok", "It is right."))
+    monkeypatch.setattr(client, "read_platform_id", lambda **_: "acct_1")
+    put(stripe_test_secret_key="whatever")
+
+    found = check()
+
+    assert results(found)["secret-key"] == "skipped"
+    assert "does not tell" in sentence(found, "secret-key")
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("key-restricted", "may not read accounts"), ("key-expired", "does not accept it")],
+)
+def test_a_key_that_the_api_does_not_take_has_failed_though_oauth_does(check, stripe, fault, words):
+    stripe.fault(fault, on="accounts")
+
+    found = check()
+
+    assert found["ok"] is False
+    assert results(found)["secret-key"] == "failed"
+    assert results(found)["client-id"] == "skipped"
+    assert words in sentence(found, "secret-key")
+
+
+def test_an_api_that_says_nothing_of_the_key_changes_nothing(check, stripe):
+    stripe.fault("account-500", on="accounts")
+
+    assert results(check()) == dict.fromkeys(NAMES, "ok")
+
+
 def test_a_missing_webhook_secret_is_told_and_has_not_failed(check):
     put(stripe_test_webhook_secret=None)
 
@@ -193,6 +256,16 @@ def test_no_connection_to_the_database_is_held_while_stripe_is_asked(app, check,
     check()
 
     assert held == [0, 0]
+
+
+def test_a_current_mode_without_keys_is_not_ok(check):
+    put(**{f"stripe_test_{name}": None for name in KEYS})
+
+    found = check()
+
+    assert found["ok"] is False
+    assert results(found) == dict.fromkeys(NAMES, "skipped")
+    assert results(found, "live") == dict.fromkeys(NAMES, "ok")
 
 
 def test_a_document_of_the_type_is_accepted_and_no_other(admin):

@@ -148,11 +148,19 @@ class TestCheck:
         assert "test  secret-key       failed   Stripe does not accept it." in result.stdout
         assert wrong not in result.output
 
-    def test_a_platform_without_any_key_is_skipped(self, run, app):
+    def test_a_platform_without_any_key_is_skipped_and_has_exit_status_1(self, run, app):
         result = run("check")
 
-        assert result.exit_code == 0, result.output
-        assert "failed" not in result.stdout
+        assert result.exit_code == 1, result.output
+        assert result.stdout.count("skipped") == 10
+
+    def test_a_mode_that_is_not_in_force_needs_no_keys(self, run, platform):
+        with transaction() as session:
+            setting = session.get_one(Setting, 1)
+            setting.stripe_secret_key = setting.stripe_client_id = None
+            setting.stripe_publishable_key = setting.stripe_webhook_secret = None
+
+        assert run("check").exit_code == 0
 
 
 class Emulate(Program):

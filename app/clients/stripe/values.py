@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-Outcome = Literal["ok", "wrong-key", "wrong-client-id", "unreachable"]
+Outcome = Literal["ok", "wrong-key", "restricted-key", "wrong-client-id", "unreachable"]
 
 
 @dataclass(frozen=True)

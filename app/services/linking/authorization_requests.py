@@ -19,6 +19,7 @@ from app.errors import Invalid, StateInvalid
 from app.models import Event, StripeAuthorizationRequest, User
 from app.services.events.queries import lock_event
 from app.services.linking.links import LinkedEvent
+from app.services.platform.countries import country_code
 from app.services.platform.registration import current_platform
 
 LIFETIME = timedelta(minutes=60)  # creating a Stripe account on the way takes long
@@ -103,9 +104,9 @@ def _authorize_url(
         "redirect_uri": redirect_uri,
         "stripe_user[email]": email,
     }
-    country = event.payment_country or ""
-    if len(country) == 2 and country.isascii() and country.isalpha():
-        query["stripe_user[country]"] = country.upper()
+    country = country_code(event.payment_country)
+    if country is not None:
+        query["stripe_user[country]"] = country
     return f"{connect_url}/oauth/authorize?{urlencode(query)}"
 
 

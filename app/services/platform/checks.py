@@ -13,10 +13,16 @@ from typing import Literal
 from sqlalchemy import select
 
 from app.auth.policy import Caller
-from app.clients.stripe import PlatformCheck, StripeConnect
+from app.clients.stripe import KeyLacksPermission, PlatformCheck, StripeConnect
 from app.db.clock import database_now
 from app.db.reads import read
-from app.errors import Forbidden
+from app.errors import (
+    Forbidden,
+    StripeError,
+    StripeRejectedPlatform,
+    StripeTimeout,
+    StripeUnreachable,
+)
 from app.extensions import db
 from app.models import Setting
 from app.security.crypto import SecretUnreadable
@@ -60,12 +66,13 @@ class PlatformChecks:
     stripe_mode: str
     checked_at: datetime
     checks: list[Check]
+    is_set_up: bool
     id: str = field(default_factory=lambda: secrets.token_hex(8))
 
     @property
     def ok(self) -> bool:
-        """Whether nothing has failed."""
-        return all(each.result != "failed" for each in self.checks)
+        """Whether nothing has failed, and the current mode has keys at all."""
+        return self.is_set_up and all(each.result != "failed" for each in self.checks)
 
 
 def check_platform_for(caller: Caller, stripe: StripeConnect) -> PlatformChecks:
@@ -77,15 +84,17 @@ def check_platform_for(caller: Caller, stripe: StripeConnect) -> PlatformChecks:
 
 def check_platform(stripe: StripeConnect) -> PlatformChecks:
     """
-    Check the keys of both modes, asking Stripe once for each mode that is set up.
+    Check the keys of both modes, asking Stripe about each mode that is set up.
 
-    A mode without any key is skipped. No database connection is held while Stripe is asked.
+    A mode without any key is skipped, and so is what cannot be recognized: only what is known to
+    be right is `ok`. No database connection is held while Stripe is asked.
     """
     setting = db.session.get_one(Setting, 1, populate_existing=True)
     stripe_mode, keys = setting.stripe_mode, [_Keys.read(setting, mode) for mode in (False, True)]
+    is_set_up = any(each.livemode is setting.livemode and each.is_set_up for each in keys)
     db.session.rollback()
     checks = [check for each in keys for check in each.check(stripe)]
-    return PlatformChecks(stripe_mode, read(select(database_now()))[0][0], checks)
+    return PlatformChecks(stripe_mode, read(select(database_now()))[0][0], checks, is_set_up)
 
 
 @dataclass
@@ -102,7 +111,7 @@ class _Keys:
         values: dict[str, str | None] = {}
         faults: dict[str, str] = {}
         for name in NAMES:
-            column = ("stripe_" if livemode else "stripe_test_") + name.replace("-", "_")
+            column = _column(name, livemode)
             try:
                 values[name] = getattr(setting, column)
             except SecretUnreadable:
@@ -118,17 +127,21 @@ class _Keys:
     def mode(self) -> Literal["live", "test"]:
         return "live" if self.livemode else "test"
 
+    @property
+    def is_set_up(self) -> bool:
+        """Whether any key that linking needs is there."""
+        return any(self.values[name] or name in self.faults for name in NEEDED)
+
     def check(self, stripe: StripeConnect) -> list[Check]:
         """Return every check of this mode."""
-        if not any(self.values[name] or name in self.faults for name in NEEDED):
+        if not self.is_set_up:
             sentence = f"No key of {self.mode} mode is set: accounts cannot be linked in it."
             return [self._told(name, "skipped", sentence) for name in (*NAMES, "connection")]
         answer = self._ask(stripe)
         return [
             self._judge_secret_key(answer),
             self._judge_client_id(answer),
-            self._judge("publishable-key")
-            or self._told("publishable-key", "ok", "It is set, and of the right kind and mode."),
+            self._judge("publishable-key") or self._judge_by_looks("publishable-key"),
             self._judge_webhook_secret(),
             self._judge_connection(answer),
         ]
@@ -138,9 +151,25 @@ class _Keys:
         secret_key = self.values["secret-key"]
         if secret_key is None or "secret-key" in self.faults:
             return None
-        return stripe.check_platform(
-            client_id=self._askable_client_id() or "ca_none", secret_key=secret_key
-        )
+        client_id = self._askable_client_id() or "ca_none"
+        found = stripe.check_platform(client_id=client_id, secret_key=secret_key)
+        if found.outcome in ("unreachable", "wrong-key"):
+            return found
+        return self._ask_api(stripe, secret_key) or found
+
+    def _ask_api(self, stripe: StripeConnect, secret_key: str) -> PlatformCheck | None:
+        """Return what is wrong with the key at Stripe's API, where it may be more restricted."""
+        try:
+            stripe.read_platform_id(secret_key=secret_key)
+        except KeyLacksPermission as error:
+            return PlatformCheck("restricted-key", error.detail, error.cause)
+        except StripeRejectedPlatform as error:
+            return PlatformCheck("wrong-key", error.detail, error.cause)
+        except (StripeUnreachable, StripeTimeout) as error:
+            return PlatformCheck("unreachable", error.detail, error.cause)
+        except StripeError:
+            return None  # an answer that says nothing of the key
+        return None
 
     def _askable_client_id(self) -> str | None:
         return None if "client-id" in self.faults else self.values["client-id"]
@@ -161,13 +190,18 @@ class _Keys:
             return self._told("secret-key", "skipped", "Stripe did not say whether it is right.")
         if answer.outcome == "wrong-key":
             return self._failed("secret-key", "Stripe does not accept it.")
+        if answer.outcome == "restricted-key":
+            return self._failed("secret-key", "Stripe accepts it, but it may not read accounts.")
+        if not self._is_recognized("secret-key"):
+            sentence = f"Stripe accepts it, but it does not tell that it is of {self.mode} mode."
+            return self._told("secret-key", "skipped", sentence)
         return self._told("secret-key", "ok", "Stripe accepts it.")
 
     def _judge_client_id(self, answer: PlatformCheck | None) -> Check:
         failed = self._judge("client-id")
         if failed:
             return failed
-        if answer is None or answer.outcome in ("unreachable", "wrong-key"):
+        if answer is None or answer.outcome in ("unreachable", "wrong-key", "restricted-key"):
             sentence = "It can be checked once the secret key is right and Stripe answers."
             return self._told("client-id", "skipped", sentence)
         if answer.outcome == "wrong-client-id":
@@ -183,7 +217,19 @@ class _Keys:
                 f" {WHERE[name].format(mode=self.mode)}."
             )
             return self._told(name, "skipped", sentence)
-        return self._judge(name) or self._told(name, "ok", "It is set, and of the right kind.")
+        return self._judge(name) or self._judge_by_looks(name)
+
+    def _judge_by_looks(self, name: str) -> Check:
+        """Judge a key that Stripe cannot be asked about."""
+        if self._is_recognized(name):
+            mode = " and mode" if name == "publishable-key" else ""
+            return self._told(name, "ok", f"It is set, and of the right kind{mode}.")
+        wanted = SLOTS[_column(name, self.livemode)].wanted
+        sentence = f"It is set, but it cannot be told whether it is {wanted}. "
+        return self._told(name, "skipped", sentence + f"{WHERE[name].format(mode=self.mode)}.")
+
+    def _is_recognized(self, name: str) -> bool:
+        return SLOTS[_column(name, self.livemode)].recognizes(self.values[name] or "")
 
     def _judge_connection(self, answer: PlatformCheck | None) -> Check:
         if answer is None:
@@ -198,3 +244,7 @@ class _Keys:
 
     def _told(self, name: str, result: Result, sentence: str) -> Check:
         return Check(self.mode, name, result, sentence)
+
+
+def _column(name: str, livemode: bool) -> str:
+    return ("stripe_" if livemode else "stripe_test_") + name.replace("-", "_")

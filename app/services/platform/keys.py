@@ -1,13 +1,14 @@
 """
 What Stripe's keys look like, so that one that was put in the wrong field is noticed.
 
-Recognized by their prefixes alone (`pk_live_…`, `whsec_…`): Stripe promises no more than that.
+Recognized by their prefixes alone (`pk_live_…`, `whsec_…`): Stripe promises no more than that. Keys
+of an organization tell their mode after `sk_org_`
+(https://docs.stripe.com/keys/organization-api-keys).
 """
 
 import re
 from dataclasses import dataclass
 
-PREFIX = re.compile(r"(?P<kind>pk|sk|rk|whsec|ca|rt|ac|acct)_(?:(?P<mode>test|live)_)?")
 KINDS = {
     "pk": "a publishable key",
     "sk": "a secret key",
@@ -17,8 +18,19 @@ KINDS = {
     "rt": "a refresh token",
     "ac": "an authorization code",
     "acct": "an account id",
+    # What stands beside keys and secrets in Stripe's dashboard, and is no secret.
+    "we": "the id of a webhook endpoint",
+    "ed": "the id of an event destination",
+    "evt": "the id of an event",
+    "req": "the id of a request",
+    "cus": "the id of a customer",
+    "pi": "the id of a payment intent",
+    "ch": "the id of a charge",
+    "prod": "the id of a product",
+    "price": "the id of a price",
 }
 WITH_MODE = ("pk", "sk", "rk")
+PREFIX = re.compile(rf"(?P<kind>{'|'.join(KINDS)})_(?:org_)?(?:(?P<mode>test|live)_)?(?P<rest>.*)")
 
 
 @dataclass(frozen=True)
@@ -27,6 +39,11 @@ class Slot:
 
     kinds: tuple[str, ...]
     livemode: bool
+
+    @property
+    def wanted(self) -> str:
+        """What belongs here, in words."""
+        return KINDS[self.kinds[0]]
 
     def judge(self, value: str) -> str | None:
         """
@@ -37,11 +54,19 @@ class Slot:
             return None
         kind = found["kind"]
         if kind not in self.kinds:
-            return f"This looks like {KINDS[kind]}; {KINDS[self.kinds[0]]} belongs here."
+            return f"This looks like {KINDS[kind]}; {self.wanted} belongs here."
         wanted = "live" if self.livemode else "test"
         if kind in WITH_MODE and found["mode"] not in (None, wanted):
             return f"This is a key of {found['mode']} mode; one of {wanted} mode belongs here."
         return None
+
+    def recognizes(self, value: str) -> bool:
+        """Whether *value* can be told by looking at it to be of the kind and mode for here."""
+        found = PREFIX.fullmatch(value)
+        if found is None or not found["rest"] or found["kind"] not in self.kinds:
+            return False
+        wanted = "live" if self.livemode else "test"
+        return found["kind"] not in WITH_MODE or found["mode"] == wanted
 
 
 SLOTS = {
