@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Flask
 
@@ -28,11 +28,22 @@ from .local_stripe import (
     elsewhere,
     hooks,
     oauth,
+    payment_intents,
 )
 from .local_stripe.server import Server
 from .local_stripe.world import LocalStripe
 
-PARTS = (authorize, oauth, accounts, account_links, control, control_webhooks, dashboard, elsewhere)
+PARTS = (
+    authorize,
+    oauth,
+    accounts,
+    account_links,
+    payment_intents,
+    control,
+    control_webhooks,
+    dashboard,
+    elsewhere,
+)
 DEFAULT_PORT = 12111
 DEFAULT_REDIRECT_URIS = (
     "http://127.0.0.1:5000/connect/callback",
@@ -47,7 +58,7 @@ class Options:
 
     `clock` gives seconds since 1970. The same `seed` gives the same keys, client ids and
     accounts after every start; codes and tokens are always fresh. With a `state_file`, accounts
-    and connections survive a restart too.
+    and connections survive a restart too. `host_names`: other names by which it may be asked.
     """
 
     redirect_uris: tuple = DEFAULT_REDIRECT_URIS
@@ -55,6 +66,7 @@ class Options:
     seed: str = "local-stripe"
     clock: Callable[[], float] = time.time
     state_file: str | None = None
+    host_names: tuple = ()
 
 
 def create_emulator(options=None):
@@ -67,6 +79,7 @@ def create_emulator(options=None):
         webhook_url=options.webhook_url,
         clock=options.clock,
         state_file=options.state_file,
+        host_names=options.host_names,
     )
     hooks.install(app)
     for part in PARTS:
@@ -78,7 +91,8 @@ class Emulator:
     """A local Stripe that is being served from a thread of this process; for tests."""
 
     def __init__(self, options=None, *, host="127.0.0.1", port=0):
-        self.app = create_emulator(options)
+        options = options or Options()
+        self.app = create_emulator(replace(options, host_names=(*options.host_names, host.lower())))
         self.stripe = self.app.extensions["local_stripe"]
         self.server = Server(host, port, self.app)
         self.url = self.server.url
@@ -112,6 +126,7 @@ def run(
     host="127.0.0.1",
     seed=Options.seed,
     state_file=None,
+    host_names=(),
 ):
     """Print the announcement and serve until SIGINT or SIGTERM.
 
@@ -122,6 +137,7 @@ def run(
         webhook_url=webhook_url,
         seed=seed,
         state_file=state_file,
+        host_names=tuple(host_names),
     )
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -138,6 +154,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="stripe_emulator", description=__doc__.split("\n")[0])
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 picks a free one")
     parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--host-name", action="append", default=[], metavar="NAME")
     parser.add_argument("--redirect-uri", action="append", default=[], metavar="URI")
     parser.add_argument("--webhook-url", metavar="URL")
     parser.add_argument("--seed", default=Options.seed, help="other keys and account ids")
@@ -150,6 +167,7 @@ def main(arguments=None):
         host=given.host,
         seed=given.seed,
         state_file=given.state,
+        host_names=[name.lower() for name in given.host_name],
     )
 
 

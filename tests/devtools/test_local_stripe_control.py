@@ -268,7 +268,9 @@ def test_nonsense_is_refused_as_json(emulator, path, body):
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff"])
 @pytest.mark.parametrize("path", CONTROL)
 def test_a_body_that_is_no_object_is_refused_as_json(platform, path, body):
-    response = platform.post(f"/_control/{path}", body)
+    is_json = {"Content-Type": "application/json"}
+
+    response = platform.post(f"/_control/{path}", body, headers=is_json)
 
     assert response.status_code == 400
     assert response.json() == {"error": "The body must be a JSON object."}

@@ -64,7 +64,7 @@ def test_it_ends_while_somebody_still_waits_for_an_answer(start):
     requests.post(url + "/_control/faults", json={"fault": "hang"}, timeout=10)
     host, port = url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), 10) as waiting:
-        waiting.sendall(b"GET /v1/account HTTP/1.1\r\nHost: x\r\n\r\n")
+        waiting.sendall(b"GET /v1/account HTTP/1.1\r\nHost: localhost\r\n\r\n")
         process.terminate()
 
         assert process.wait(20) == 0

@@ -21,6 +21,10 @@ NO_KEY = (
     "https://support.stripe.com/."
 )
 
+PUBLISHABLE = (
+    "This API call cannot be made with a publishable API key. Please use a secret API key. You can "
+    "find a list of your API keys at https://dashboard.stripe.com/account/apikeys."
+)
 VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z]+)?(; ?[a-z0-9_=; ]+)?")
 
 
@@ -43,6 +47,10 @@ def identify(stripe: "LocalStripe") -> Caller:
     if application is not None:
         owner = stripe.ledger.accounts[application.owner]
         return Caller(key, owner, application.livemode, application)
+    if stripe.ledger.application_of_publishable_key(key) is not None:
+        raise NotExecuted(
+            401, PUBLISHABLE, type="invalid_request_error", **documented("secret_key_required")
+        )
     token = stripe.ledger.tokens.get(key)
     if token is None or not token.valid:
         message = f"Invalid API Key provided: {mask(key)}"

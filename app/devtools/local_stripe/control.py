@@ -16,7 +16,7 @@ LARGEST = 1e11
 
 
 def body():
-    """The JSON object of the request, whatever its Content-Type, so that curl -d is enough."""
+    """The JSON object of the request."""
     value = request.get_json(force=True, silent=True)
     if not isinstance(value, dict):
         raise ControlError("The body must be a JSON object.", status=400)
@@ -87,6 +87,9 @@ def state():
             connections=[describe.connection(each) for each in ledger.connections.values()],
             tokens=[describe.token(each) for each in ledger.tokens.values()],
             codes=[describe.code(each) for each in ledger.codes.values()],
+            payment_intents=[
+                describe.payment_intent(each) for each in ledger.payment_intents.values()
+            ],
         )
 
 

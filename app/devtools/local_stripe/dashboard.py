@@ -2,8 +2,11 @@
 
 from flask import Blueprint, redirect, render_template, request
 
+from .cards import OFFERED
+from .currencies import written
 from .current import local_stripe
 from .errors import ControlError
+from .payments import CardDeclined, cancel, confirm, fail_authentication, succeed
 
 blueprint = Blueprint("dashboard", __name__, url_prefix="/dashboard")
 
@@ -38,6 +41,49 @@ def restrict():
 def unrestrict():
     local_stripe().restrict(chosen_account(), None)
     return back()
+
+
+@blueprint.get("/payments")
+@blueprint.get("/payments/<intent_id>")
+def show_payments(intent_id=None):
+    """Every payment, newest first, or the one that a payer was sent to."""
+    ledger = local_stripe().ledger
+    with ledger.lock:
+        everything = list(ledger.payment_intents.values())[::-1]
+        accounts = dict(ledger.accounts)
+    shown = [each for each in everything if intent_id in (None, each.id)]
+    return render_template(
+        "payments.html", intents=shown, accounts=accounts, cards=OFFERED, written=written
+    )
+
+
+@blueprint.post("/payments/<intent_id>")
+def change_payment(intent_id):
+    """`action` is confirm (with `payment_method`), authenticate, refuse or cancel."""
+    stripe = local_stripe()
+    with stripe.ledger.lock:
+        intent = stripe.ledger.payment_intents.get(intent_id)
+        if intent is None:
+            raise ControlError("There is no such payment.", status=404)
+        try:
+            act(stripe, intent, request.form.get("action"))
+        except CardDeclined:
+            stripe.payment_event("payment_intent.payment_failed", intent)
+    is_awaited = request.form.get("action") in ("authenticate", "refuse") and intent.return_url
+    return redirect(intent.return_url if is_awaited else "/dashboard/payments", code=303)
+
+
+def act(stripe, intent, action):
+    """Do what a payer, a bank or the account's owner does; ApiError where that cannot be."""
+    if action == "confirm":
+        event = confirm(stripe, intent, request.form.get("payment_method"), request.url_root)
+    elif action == "cancel":
+        event = cancel(intent, "requested_by_customer", stripe.clock.real())
+    elif action in ("authenticate", "refuse") and intent.status == "requires_action":
+        event = succeed(intent) if action == "authenticate" else fail_authentication(intent)
+    else:
+        raise ControlError("That cannot be done with this payment.")
+    stripe.payment_event(event, intent)
 
 
 def chosen_account():

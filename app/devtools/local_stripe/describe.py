@@ -56,3 +56,10 @@ def code(code):
         "used": code.used,
         "presented": code.presented,
     }
+
+
+def payment_intent(intent):
+    """Everything but its client secret, and with the key it was made under."""
+    shown = asdict(intent)
+    del shown["client_secret"]
+    return shown

@@ -2,6 +2,7 @@
 
 from .account_shape import as_stripe_shows
 from .identifiers import mint
+from .payment_shape import as_stripe_shows as payment_as_stripe_shows
 
 API_VERSION = "2026-06-24"
 
@@ -21,6 +22,14 @@ def account_updated(connection, created):
     shown = as_stripe_shows(connection.account)
     livemode = connection.application.livemode
     return event("account.updated", connection.account.id, livemode, shown, created)
+
+
+def payment_event(kind, intent, created, request_id):
+    """As for other events, but it says which request caused it."""
+    shown = payment_as_stripe_shows(intent)
+    caused = {"id": request_id, "idempotency_key": intent.idempotency_key if request_id else None}
+    made = event(kind, intent.account_id, intent.livemode, shown, created)
+    return {**made, "request": caused}
 
 
 def event(kind, account_id, livemode, about, created):

@@ -3,7 +3,7 @@
 from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from . import keyed
+from . import guard, keyed
 from .callers import check_version
 from .calls import call_name
 from .current import local_stripe
@@ -39,6 +39,7 @@ def begin():
     g.request_id = mint("req_", 14)
     g.fault = g.entry = g.key = None
     g.is_saved = True
+    guard.check(request, stripe.host_names)
     if request.path.startswith(OWN_PAGES):
         return None
     g.entry = stripe.requests.arrived(request, g.request_id, stripe.clock.real())

@@ -77,6 +77,16 @@ class IdempotencyKeys:
         with self._lock:
             self._entries.pop(name, None)
 
+    def kept(self) -> list[tuple[tuple[str, ...], Entry]]:
+        """Return every key with an answer, to be kept in a file."""
+        with self._lock:
+            return [(name, each) for name, each in self._entries.items() if each.answer]
+
+    def restore(self, name: tuple[str, ...], entry: Entry) -> None:
+        """Take back what `kept` gave."""
+        with self._lock:
+            self._entries[name] = entry
+
     def forget(self) -> None:
         """Free every key."""
         with self._lock:

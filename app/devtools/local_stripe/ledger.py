@@ -6,6 +6,7 @@ load tests exchange hundreds of codes at once. Whoever changes anything holds `l
 
 import threading
 from dataclasses import dataclass, field
+from typing import Any
 
 from .identifiers import derive, mint, mode_name
 
@@ -103,6 +104,36 @@ class Code:
     tokens: list = field(default_factory=list)
 
 
+@dataclass
+class PaymentIntent:
+    """A payment to one account in one mode; amounts are whole numbers of the minor unit.
+
+    `application` is the client id of the platform that made it, or None.
+    """
+
+    id: str
+    account_id: str
+    livemode: bool
+    amount: int
+    currency: str
+    created: int
+    client_secret: str
+    application: str | None = None
+    application_fee_amount: int | None = None
+    status: str = "requires_payment_method"
+    description: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    is_automatic: bool = True
+    may_redirect: bool = True
+    payment_method: str | None = None
+    return_url: str | None = None
+    charge: str | None = None
+    last_error: dict[str, Any] | None = None
+    canceled_at: int | None = None
+    cancellation_reason: str | None = None
+    idempotency_key: str | None = None
+
+
 class Ledger:
     def __init__(self):
         self.lock = threading.RLock()
@@ -112,6 +143,7 @@ class Ledger:
         self.connections = {}
         self.tokens = {}
         self.refresh_tokens = {}
+        self.payment_intents: dict[str, PaymentIntent] = {}
         self._keys = {}
 
     def add_application(self, application):
@@ -125,6 +157,10 @@ class Ledger:
 
     def application_of_key(self, key):
         return self._keys.get(key)
+
+    def application_of_publishable_key(self, key: str) -> Application | None:
+        """The application whose browsers may use *key*."""
+        return next((a for a in self.applications.values() if a.publishable_key == key), None)
 
     def sibling(self, application, livemode):
         """The same platform's application in the other mode, or itself."""

@@ -74,6 +74,22 @@ SWITCHES = {
         False, "creating an account fires account.application.authorized"
     ),
     "account_creation_refused_text": Switch("", "the platform may not create accounts: the text"),
+    # payments
+    "test_mode_needs_charges_enabled": Switch(
+        True, "an account that cannot charge takes no test payments either"
+    ),
+    "charges_disabled_status": Switch(400, "status where an account cannot charge"),
+    "charges_disabled_code": Switch("", "its code, if any"),
+    "charges_disabled_text": Switch(
+        "Your account cannot currently make live charges. If you are a site administrator, "
+        "activate your account at https://dashboard.stripe.com/account/onboarding to remove this "
+        "restriction. If you are a customer trying to make a purchase, please contact the owner "
+        "of this site. Your transaction has not been processed.",
+        "its text",
+    ),
+    "confirming_needs_return_url": Switch(
+        True, "confirming automatic payment methods that may redirect wants a return_url"
+    ),
     "test_events_to_live_endpoint": Switch(True, "test events reach the live endpoint as well"),
 }
 

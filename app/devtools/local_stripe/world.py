@@ -4,7 +4,8 @@ import json
 
 from flask import Response
 
-from . import memory
+from . import events, memory
+from .callers import is_connected
 from .cast import PLATFORM, application_named, new_ledger
 from .clock import Clock
 from .faults import Faults
@@ -16,8 +17,13 @@ from .webhooks import Webhooks
 
 
 class LocalStripe:
-    def __init__(self, *, seed, redirect_uris, clock, webhook_url=None, state_file=None):
+    """`host_names`: what requests may call it besides this machine's own names."""
+
+    def __init__(
+        self, *, seed, redirect_uris, clock, webhook_url=None, state_file=None, host_names=()
+    ):
         self.seed = seed
+        self.host_names = tuple(host_names)
         self.state_file = state_file
         self.redirect_uris = list(redirect_uris)
         self.clock = Clock(clock)
@@ -30,7 +36,7 @@ class LocalStripe:
         self.ledger = new_ledger(seed, self.clock.real())
         self.webhooks = Webhooks(self.clock, self.switches, self.application, webhook_url)
         if state_file is not None:
-            memory.restore(self.ledger, state_file)
+            memory.restore(self.ledger, self.keys, state_file)
 
     def application(self, livemode):
         """Our platform's application in one mode."""
@@ -87,6 +93,16 @@ class LocalStripe:
         for connection in held:
             self.webhooks.account_updated(connection)
 
+    def payment_event(self, kind, intent, request_id=None):
+        """Tell the platforms connected to the payment's account; a Connect endpoint hears of no
+        payment to the platform itself."""
+        with self.ledger.lock:
+            application = self.application(intent.livemode)
+            is_ours = is_connected(self, application, intent.account_id)
+        if is_ours:
+            now = self.clock.real()
+            self.webhooks.send(events.payment_event(kind, intent, now, request_id))
+
     def json(self, body, status=200):
         """As Stripe prints it: two spaces, and a charset on errors only."""
         kind = "application/json" if status == 200 else "application/json; charset=utf-8"
@@ -108,4 +124,4 @@ class LocalStripe:
         """Send nothing more, and keep what is to be kept; the server has stopped by then."""
         self.webhooks.stop()
         if self.state_file is not None:
-            memory.save(self.ledger, self.state_file)
+            memory.save(self.ledger, self.keys, self.state_file)
