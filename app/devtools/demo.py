@@ -4,8 +4,10 @@
 Everything is kept under `instance/`; running it again keeps it. Ctrl-C ends both servers.
 """
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -27,8 +29,9 @@ from app.extensions import db
 from app.models import Event, Setting, User
 from app.services.events.edit import create_event
 from app.services.users import create_user
-from config import INSTANCE, ROOT, Config, load_config
+from config import INSTANCE, ROOT, Config, ConfigError, load_config
 
+LOOPBACK = "127.0.0.1"
 SERVICE = ["gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"]
 ADMIN = ("admin@example.com", "demo-admin")
 ORGANIZER = ("organizer@example.com", "demo-organizer")
@@ -43,30 +46,39 @@ EVENT = {
 
 
 @click.command()
-@click.option("--stripe-port", default=DEFAULT_PORT, show_default=True)
+@click.option(
+    "--stripe-port",
+    type=click.IntRange(1, 65535),
+    default=DEFAULT_PORT,
+    envvar="STRIPE_PORT",
+    show_default=True,
+    show_envvar=True,
+)
 @click.option("--stripe-state", default=str(INSTANCE / "local-stripe.json"), show_default=True)
 def main(stripe_port: int, stripe_state: str) -> None:
     """Migrate, seed, start both servers, say where they are, and wait for Ctrl-C."""
-    stripe = f"http://127.0.0.1:{stripe_port}"
-    environ = {**os.environ, "STRIPE_CONNECT_URL": stripe, "STRIPE_API_URL": stripe}
-    environ["WEB_CONCURRENCY"] = environ.get("WEB_CONCURRENCY") or "1"
-    config = load_config(environ)
+    stripe = f"http://{LOOPBACK}:{stripe_port}"
+    os.environ |= {"STRIPE_CONNECT_URL": stripe, "STRIPE_API_URL": stripe}
+    os.environ["WEB_CONCURRENCY"] = os.environ.get("WEB_CONCURRENCY") or "1"
+    try:
+        config = load_config()
+    except ConfigError as faults:
+        raise SystemExit(str(faults)) from None
     if config.is_production:
         raise SystemExit("The demo has passwords that everybody knows: not in production.")
-    urls = [f"{stripe}/_control/faults", f"{address(config)}/health/ready"]
-    for url in filter(answers, urls):
-        raise SystemExit(f"Something is served at {url} already. Does the demo run elsewhere?")
-    event = seed(config)
+    refuse_taken(config.host, config.port, "the service", "PORT")
+    refuse_taken(LOOPBACK, stripe_port, "the local Stripe", "STRIPE_PORT")
+    if config.port == stripe_port:
+        raise SystemExit(f"PORT and STRIPE_PORT are both {stripe_port}. Change one of them.")
+    event, secrets = seed(config)
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell may start us with SIGINT ignored
         signal.signal(number, signal.default_int_handler)
-    local_stripe = ["app.devtools.stripe_emulator", "--port", str(stripe_port)]
-    local_stripe += [f"--redirect-uri={uri}" for uri in config.stripe_redirect_uris]
-    servers = [
-        start([*local_stripe, "--state", stripe_state], environ, stdout=subprocess.DEVNULL),
-        start(SERVICE, environ),
-    ]
+    options = ["--port", str(stripe_port), "--state", stripe_state, *stripe_options(config)]
+    local_stripe = ["app.devtools.stripe_emulator", *options]
+    servers = [start(local_stripe, stdout=subprocess.DEVNULL), start(SERVICE)]
     try:
-        wait_until_up(servers, urls)
+        wait_until_up(servers, [f"{stripe}/_control/faults", f"{address(config)}/health/ready"])
+        prepare_stripe(stripe, secrets)
         tell(config, event)
         while all(server.poll() is None for server in servers):
             time.sleep(0.2)
@@ -77,20 +89,62 @@ def main(stripe_port: int, stripe_state: str) -> None:
         end(servers)
 
 
-def seed(config: Config) -> Event:
-    """Make what the demo needs where it is missing; what is there stays as it is."""
+def refuse_taken(host: str, port: int, what: str, variable: str) -> None:
+    """End with a sentence that says what to do if *what* cannot listen at its address."""
+    try:
+        (family, *_, where), *_ = socket.getaddrinfo(
+            host.strip("[]"), port, type=socket.SOCK_STREAM
+        )
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(where)
+    except OSError as failure:
+        if failure.errno == errno.EADDRINUSE:
+            raise SystemExit(
+                f"Port {port}, where {what} would listen, is in use already. End the other program "
+                f"(another demo?), or choose another port: {variable}={port + 1} make run"
+            ) from None
+        raise SystemExit(
+            f"{what.capitalize()} cannot listen on {host} port {port}: {failure.strerror}."
+        ) from None
+
+
+def stripe_options(config: Config) -> list[str]:
+    """Where the local Stripe sends people back to, and its events."""
+    uris = [f"--redirect-uri={uri}" for uri in config.stripe_redirect_uris]
+    return [*uris, "--webhook-url", f"{address(config)}/stripe/webhooks"]
+
+
+def prepare_stripe(stripe: str, secrets: dict[str, str]) -> None:
+    """Let it sign as the settings expect, and use live mode without https, as nothing here has."""
+    with requests.Session() as session:
+        session.trust_env = False
+        for path, body in (
+            ("webhooks", {"secrets": secrets}),
+            ("switches", {"live_http_redirects": True}),
+        ):
+            answer = session.post(f"{stripe}/_control/{path}", json=body, timeout=10)
+            answer.raise_for_status()
+
+
+def seed(config: Config) -> tuple[Event, dict[str, str]]:
+    """Make what the demo needs where it is missing; what is there stays as it is.
+
+    Returns the event, and the webhook secrets by mode.
+    """
     app = create_app(replace(config, log_level="error"))
     bind_migrations(app)
     with app.app_context():
         upgrade()
         ensure_user(*ADMIN, is_admin=True)
         organizer = ensure_user(*ORGANIZER)
-        register_platform()
+        secrets = register_platform()
         event = db.session.scalars(select(Event).order_by(Event.id)).first()
-        return event or create_event(
+        event = event or create_event(
             {**EVENT, **{name: a_day(hours) for name, hours in (("starts_at", 0), ("ends_at", 8))}},
             Caller(id=organizer.id),
         )
+        return event, secrets
 
 
 def ensure_user(email: str, password: str, *, is_admin: bool = False) -> User:
@@ -99,14 +153,21 @@ def ensure_user(email: str, password: str, *, is_admin: bool = False) -> User:
     return found or create_user(email, password, is_admin=is_admin)
 
 
-def register_platform() -> None:
-    """Give the settings the local Stripe's keys, unless somebody has set others."""
+def register_platform() -> dict[str, str]:
+    """Give the settings the local Stripe's keys, unless somebody has set others.
+
+    Returns the webhook secrets of both modes as the settings have them.
+    """
     keys = create_emulator(Options()).extensions["local_stripe"].settings()
     with transaction() as session:
         setting = session.get_one(Setting, 1)
-        if setting.sealed_stripe_test_secret_key is None:
-            for name, value in keys.items():
-                setattr(setting, name.replace("-", "_"), value)
+        is_new = setting.sealed_stripe_test_secret_key is None
+        for name, value in keys.items():
+            column = name.replace("-", "_")
+            if is_new or (column.endswith("webhook_secret") and not getattr(setting, column)):
+                setattr(setting, column, value)
+        live, test = setting.stripe_webhook_secret, setting.stripe_test_webhook_secret
+        return {"live": live, "test": test}
 
 
 def a_day(hours: int) -> datetime:
@@ -115,18 +176,18 @@ def a_day(hours: int) -> datetime:
     return day.replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(hours=hours)
 
 
-def start(arguments: list[str], environ: dict[str, str], **options: Any) -> subprocess.Popen:
+def start(arguments: list[str], **options: Any) -> subprocess.Popen[bytes]:
     """Start a server that Ctrl-C does not reach: we end it ourselves, so that links finish."""
     command = [sys.executable, "-m", *arguments]
-    return subprocess.Popen(command, env=environ, cwd=ROOT, start_new_session=True, **options)
+    return subprocess.Popen(command, cwd=ROOT, start_new_session=True, **options)
 
 
-def wait_until_up(servers: list[subprocess.Popen], urls: list[str]) -> None:
+def wait_until_up(servers: list[subprocess.Popen[bytes]], urls: list[str]) -> None:
     """Wait until every address answers 200; give up when a server ends."""
     for url in urls:
         while not answers(url):
             if any(server.poll() is not None for server in servers):
-                raise SystemExit("A server could not start; is its port in use?")
+                raise SystemExit("A server could not start; what it said stands above.")
             time.sleep(0.1)
 
 
@@ -140,7 +201,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def end(servers: list[subprocess.Popen]) -> None:
+def end(servers: list[subprocess.Popen[bytes]]) -> None:
     """End the servers and wait for them."""
     for server in servers:
         server.terminate()
@@ -150,15 +211,17 @@ def end(servers: list[subprocess.Popen]) -> None:
 
 def address(config: Config) -> str:
     """Return where the service answers on this machine."""
-    host = "127.0.0.1" if config.host in ("0.0.0.0", "::") else config.host
-    return f"http://{host}:{config.port}"
+    host = config.host.strip("[]")
+    host = LOOPBACK if host in ("0.0.0.0", "::") else host
+    return f"http://[{host}]:{config.port}" if ":" in host else f"http://{host}:{config.port}"
 
 
 def tell(config: Config, event: Event) -> None:
     """Print where everything is and who may sign in."""
     click.echo(
         f"""
-The service       {address(config)}
+The console       {config.public_url}/
+The API           {address(config)}/v1  (described at /docs)
 The local Stripe  {config.stripe_connect_url}  (its dashboard: /dashboard)
 The event         {address(config)}/v1/events/{event.id}
 

@@ -36,17 +36,18 @@ def test_every_command_of_the_readme_exists(command):
     assert result.returncode == 0, result.stderr
 
 
-def test_make_run_and_the_five_commands_show_the_organizers_publishable_key(demo):
+def test_make_run_and_the_five_commands_show_the_organizers_publishable_key_every_time(demo):
     commands = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)
 
     assert len(commands) == 5
     script = "\necho\n".join(commands).replace("http://127.0.0.1:5000", demo.url)
-    result = subprocess.run(
-        ["bash", "-eu", "-c", script], capture_output=True, text=True, timeout=60, check=False
-    )
+    for _ in range(2):
+        result = subprocess.run(
+            ["bash", "-eu", "-c", script], capture_output=True, text=True, timeout=60, check=False
+        )
 
-    assert result.returncode == 0, result.stderr
-    *_, linked, shown = filter(None, result.stdout.splitlines())
-    key = json.loads(linked)["data"]["attributes"]["stripe-publishable-key"]
-    assert key.startswith("pk_test_")
-    assert key == json.loads(shown)["data"]["attributes"]["stripe-publishable-key"]
+        assert result.returncode == 0, result.stderr
+        *_, linked, shown = filter(None, result.stdout.splitlines())
+        key = json.loads(linked)["data"]["attributes"]["stripe-publishable-key"]
+        assert key.startswith("pk_test_")
+        assert key == json.loads(shown)["data"]["attributes"]["stripe-publishable-key"]

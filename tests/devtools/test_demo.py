@@ -1,11 +1,13 @@
 """What `make run` starts: once, with data that stays, until it is interrupted."""
 
 import signal
+import socket
 
 import pytest
 import requests
 
 from tests.live import Demo
+from tests.postgres import free_port
 from tests.processes import StartFailed
 
 
@@ -55,10 +57,61 @@ def test_run_again_it_keeps_its_data(demo):
 
 def test_a_second_demo_says_that_the_first_is_there_and_leaves_it_alone(demo):
     second = Demo()
-    second.port, second.stripe_port = demo.port, demo.stripe_port
+    second.port, second.stripe_port = demo.port, free_port()
 
     with second, pytest.raises(StartFailed) as failure:
         second.start()
 
-    assert "already" in failure.value.output
+    assert f"Port {demo.port}, where the service would listen" in failure.value.output
+    assert f"PORT={demo.port + 1} make run" in failure.value.output
     assert get(f"{demo.url}/health/ready").status_code == 200
+
+
+def test_a_port_that_the_local_stripe_cannot_have_is_named_with_what_to_do():
+    second = Demo()
+    with socket.create_server(("127.0.0.1", 0)) as taken, second:
+        second.stripe_port = taken.getsockname()[1]
+        with pytest.raises(StartFailed) as failure:
+            second.start()
+
+    assert f"Port {second.stripe_port}, where the local Stripe would" in failure.value.output
+    assert f"STRIPE_PORT={second.stripe_port + 1} make run" in failure.value.output
+
+
+def test_an_account_disconnected_at_the_local_stripe_is_unlinked_by_its_webhook(demo):
+    sign_in = {"email": "organizer@example.com", "password": "demo-organizer"}
+    with requests.Session() as http:
+        http.trust_env = False
+        token = http.post(f"{demo.url}/auth/session", json=sign_in, timeout=10).json()
+        linked = link(http, demo, token["access_token"])
+        stripe = f"http://127.0.0.1:{demo.stripe_port}/_control"
+        http.delete(f"{stripe}/connections", json={"account": linked}, timeout=10)
+        http.post(f"{stripe}/webhooks", json={"wait": 20}, timeout=30)
+        deliveries = http.get(f"{stripe}/events", timeout=10).json()["events"]
+        left = http.get(f"{demo.url}/v1/events/1/stripe-authorization", timeout=10)
+
+    assert deliveries[-1]["event"]["type"] == "account.application.deauthorized"
+    assert {each["state"] for each in deliveries[-1]["deliveries"]} == {"delivered"}
+    assert left.status_code == 404
+
+
+def link(http, demo, token):
+    """Link an account to the demo's event; returns the account's id."""
+    minted = http.post(
+        f"http://127.0.0.1:{demo.stripe_port}/_control/codes", json={}, timeout=10
+    ).json()
+    document = {
+        "data": {
+            "type": "stripe-authorization",
+            "attributes": {"stripe-auth-code": minted["code"]},
+            "relationships": {"event": {"data": {"type": "event", "id": "1"}}},
+        }
+    }
+    answer = http.post(
+        f"{demo.url}/v1/stripe-authorizations",
+        json=document,
+        headers={"Authorization": f"JWT {token}"},
+        timeout=30,
+    )
+    assert answer.status_code == 201, answer.text
+    return minted["account"]
