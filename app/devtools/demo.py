@@ -58,14 +58,7 @@ EVENT = {
 def main(stripe_port: int, stripe_state: str) -> None:
     """Migrate, seed, start both servers, say where they are, and wait for Ctrl-C."""
     stripe = f"http://{LOOPBACK}:{stripe_port}"
-    os.environ |= {"STRIPE_CONNECT_URL": stripe, "STRIPE_API_URL": stripe}
-    os.environ["WEB_CONCURRENCY"] = os.environ.get("WEB_CONCURRENCY") or "1"
-    try:
-        config = load_config()
-    except ConfigError as faults:
-        raise SystemExit(str(faults)) from None
-    if config.is_production:
-        raise SystemExit("The demo has passwords that everybody knows: not in production.")
+    config = read_config(stripe)
     refuse_taken(config.host, config.port, "the service", "PORT")
     refuse_taken(LOOPBACK, stripe_port, "the local Stripe", "STRIPE_PORT")
     if config.port == stripe_port:
@@ -87,6 +80,19 @@ def main(stripe_port: int, stripe_state: str) -> None:
         click.echo("Ending.")
     finally:
         end(servers)
+
+
+def read_config(stripe: str) -> Config:
+    """Return the settings with *stripe* for Stripe; what is started later inherits them."""
+    os.environ |= {"STRIPE_CONNECT_URL": stripe, "STRIPE_API_URL": stripe}
+    os.environ["WEB_CONCURRENCY"] = os.environ.get("WEB_CONCURRENCY") or "1"
+    try:
+        config = load_config()
+    except ConfigError as faults:
+        raise SystemExit(str(faults)) from None
+    if config.is_production:
+        raise SystemExit("The demo has passwords that everybody knows: not in production.")
+    return config
 
 
 def refuse_taken(host: str, port: int, what: str, variable: str) -> None:

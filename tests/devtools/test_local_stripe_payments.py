@@ -322,7 +322,9 @@ def test_a_browser_reads_and_confirms_with_the_publishable_key_and_the_client_se
     read = payments.platform.get(path, params=secret, **options)
     paid = payments.platform.post(path + "/confirm", {**VISA, **secret}, **options)
 
+    log = payments.platform.get("/_control/requests").text
     assert error_in(wrong) == (404, "resource_missing", "intent")
+    assert intent["client_secret"] not in log
     assert (read.json()["id"], paid.json()["status"]) == (intent["id"], "succeeded")
 
 

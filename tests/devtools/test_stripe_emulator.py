@@ -134,6 +134,19 @@ def test_with_a_state_file_connections_survive_a_restart(tmp_path):
         assert second.deauthorize().status_code == 200
 
 
+def test_what_was_answered_survives_a_kill(start, tmp_path):
+    state = str(tmp_path / "stripe.json")
+    process, printed = start("--state", state)
+    body = {"email": "a@example.org", "country": "AT", "display_name": "A"}
+    made = requests.post(printed["url"] + "/_control/accounts", json=body, timeout=10).json()
+    process.kill()
+    process.wait(20)
+
+    _, again = start("--state", state)
+
+    assert made["id"] in [each["id"] for each in again["accounts"]]
+
+
 def test_two_hundred_exchanges_wait_side_by_side():
     with Emulator() as emulator:
         mint = {"count": 200}

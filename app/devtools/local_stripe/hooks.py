@@ -89,6 +89,8 @@ def finish(response):
         response = faulty(stripe, response)
     remember(stripe, response)
     dress(stripe, response)
+    if request.method in ("POST", "DELETE"):
+        stripe.save()
     if g.entry is not None:
         g.entry["status"] = response.status_code
         g.entry["replayed"] = keyed.is_replayed(response)

@@ -21,11 +21,11 @@ def save(ledger: Ledger, keys: IdempotencyKeys, path: str) -> None:
             "payment_intents": [asdict(each) for each in ledger.payment_intents.values()],
             "idempotency_keys": [describe_key(*each) for each in keys.kept()],
         }
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_name(target.name + ".new")
-    fresh.write_text(json.dumps(kept, indent=2))
-    fresh.replace(target)
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = target.with_name(target.name + ".new")
+        fresh.write_text(json.dumps(kept, indent=2))
+        fresh.replace(target)
 
 
 def describe_key(name: tuple[str, ...], entry: Entry) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class RequestLog:
             "at": at,
             "method": request.method,
             "path": request.path,
-            "query": request.args.to_dict(flat=False),
+            "query": self._shown_query(request),
             "form": self._shown_form(request),
             "auth": list(presented.forms),
             "key": None if presented.key is None else self._shown(presented.key),
@@ -55,6 +55,13 @@ class RequestLog:
         return {
             name: self._shown(text) if name in SECRET_FIELDS else text
             for name, text in form.items()
+        }
+
+    def _shown_query(self, request):
+        query = request.args.to_dict(flat=False)
+        return {
+            name: [self._shown(text) for text in texts] if name in SECRET_FIELDS else texts
+            for name, texts in query.items()
         }
 
     def _shown(self, secret):

@@ -123,5 +123,9 @@ class LocalStripe:
     def stop(self):
         """Send nothing more, and keep what is to be kept; the server has stopped by then."""
         self.webhooks.stop()
+        self.save()
+
+    def save(self):
+        """Keep what is to be kept, where a file is named for it."""
         if self.state_file is not None:
             memory.save(self.ledger, self.keys, self.state_file)
