@@ -31,7 +31,8 @@ from app.auth.policy import (
     READ_HISTORY,
     SIGNED_IN,
 )
-from app.http import health, metrics
+from app.http import docs, health, metrics
+from app.http.openapi import document
 from app.http.routing import Route
 
 # Linkage is changed by connecting and disconnecting alone: the resource refuses every write.
@@ -43,6 +44,9 @@ ROUTES = (
     Route(("/health/live",), health.live, {"GET": PUBLIC}),
     Route(("/health/ready",), health.ready, {"GET": PUBLIC}),
     Route(("/metrics",), metrics.show, {"GET": PUBLIC}),  # asks for METRICS_TOKEN by itself
+    Route(("/openapi.json",), document.show, {"GET": PUBLIC}),
+    Route(("/docs",), docs.page, {"GET": PUBLIC}),
+    Route(("/docs/<file>",), docs.asset, {"GET": PUBLIC}),
     Route(("/auth/session", "/v1/auth/login"), sessions.sign_in, {"POST": PUBLIC}, **SIGN_IN),
     # The next two ask for their token by themselves: a refresh token, any token.
     Route(("/v1/auth/token/refresh",), sessions.refresh, {"POST": PUBLIC}, **SIGN_IN),

@@ -1,8 +1,9 @@
 """manage.py's verbs, one file per noun."""
 
 from app.commands.import_open_event import import_
+from app.commands.openapi import openapi
 from app.commands.secrets import secrets
 from app.commands.stripe import stripe
 from app.commands.users import users
 
-COMMANDS = [import_, secrets, stripe, users]
+COMMANDS = [import_, openapi, secrets, stripe, users]

@@ -47,7 +47,12 @@ def register(app: Flask, routes: Iterable[Route]) -> None:
         view = _view_function(route.view)
         for address in route.addresses:
             table[address] = route
-            app.add_url_rule(address, view.__name__, view, methods=list(route.rights))
+            app.add_url_rule(address, _endpoint(route.view), view, methods=list(route.rights))
+
+
+def _endpoint(view: Any) -> str:
+    """Return a name that no other view has: functions of two modules may share theirs."""
+    return view.__name__ if isinstance(view, type) else f"{view.__module__}.{view.__name__}"
 
 
 def _view_function(view: Any) -> Callable[..., Any]:

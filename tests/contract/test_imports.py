@@ -14,7 +14,7 @@ BELOW = {
     "telemetry": {"db", "models"},
     "api": {"auth", "db", "http", "jsonapi", "models", "services", "clients"},
     "jsonapi": {"auth", "db"},
-    "http": {"auth", "clients", "db"},  # of the clients, the bulkhead alone
+    "http": {"auth", "clients", "db", "jsonapi"},  # of the clients, the bulkhead alone
     "auth": {"clients", "db", "models"},  # likewise
     "services": {"auth", "clients", "db", "models"},
     "importing": {"auth", "db", "models", "services"},

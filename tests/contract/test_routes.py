@@ -9,9 +9,12 @@ DELETE /v1/events/<event>/stripe-authorization
 DELETE /v1/stripe-authorizations/<authorization>
 DELETE /v1/stripe-authorizations/<authorization>/relationships/event
 DELETE /v1/users-events-roles/<role>
+GET /docs
+GET /docs/<file>
 GET /health/live
 GET /health/ready
 GET /metrics
+GET /openapi.json
 GET /v1/audit-entries
 GET /v1/events
 GET /v1/events/<event>

@@ -1,0 +1,1 @@
+"""The API, described from the table of routes, the schemas and the error classes."""
