@@ -212,6 +212,26 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     is_half_closed = False
     request_began = 0.0
 
+    def add_channel(self, map: dict[int, Any] | None = None) -> None:
+        """Begin to be waited for."""
+        super().add_channel(map)
+        self.server.poller.touch(self)
+
+    def del_channel(self, map: dict[int, Any] | None = None) -> None:
+        """Be waited for no longer."""
+        self.server.poller.drop(self._fileno)
+        super().del_channel(map)
+
+    def service(self) -> None:
+        """Answer a request, in a thread."""
+        self.server.poller.serving.connection = self
+        super().service()
+
+    def disconnect(self) -> None:
+        """Have this connection closed by the main thread, in which this is called."""
+        self.will_close = True
+        self.server.poller.touch(self)
+
     def received(self, data: bytes) -> bool:
         """Take *data*, and note when a request begins."""
         before = self.request

@@ -21,6 +21,7 @@ from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer, UnixWSGIServer
 
 from app.http.connection import LARGEST_HEAD, MOST_DISCARDED, SILENCE, Connection
+from app.http.poller import Poller
 from app.security.logs import log
 
 LINGER = 1.0  # seconds in which a stopping server still takes requests on open connections
@@ -29,32 +30,38 @@ SILENCE_WHEN_FULL = 1.0  # seconds, instead of SILENCE, when no more connections
 
 def serve(worker: Worker) -> None:
     """Serve *worker*'s application until gunicorn says stop; then finish what is in flight."""
-    sockets: dict[int, Any] = {}
+    poller = Poller()
     threads = RequestThreads(worker.cfg.threads)
-    servers = [_listen(worker, each.sock, sockets, threads) for each in worker.sockets]
-    Wakeup(worker.PIPE[0], sockets)
+    servers = [_listen(worker, each.sock, poller, threads) for each in worker.sockets]
+    poller.touch(Wakeup(worker.PIPE[0], poller.sockets))
     while worker.alive and worker.ppid == os.getppid():
-        _take_turn(worker, sockets)
+        for server in servers:
+            poller.touch(server)  # it accepts or not, and closes what is overdue
+        worker.notify()
+        poller.wait(1.0)
     for server in servers:
         server.stop()
-    _finish(worker, sockets)
+    _finish(worker, poller)
     threads.stop()
-    wasyncore.close_all(sockets, ignore_all=True)
+    poller.close()
 
 
 def _listen(
-    worker: Worker, sock: socket.socket, sockets: dict[int, Any], threads: "RequestThreads"
+    worker: Worker, sock: socket.socket, poller: Poller, threads: "RequestThreads"
 ) -> "TcpServer | UnixServer":
     kind = UnixServer if sock.family == socket.AF_UNIX else TcpServer
-    return kind(
+    server = kind(
         worker.wsgi,
-        map=sockets,
+        map=poller.sockets,
         _sock=sock,
         dispatcher=threads,
         adj=_adjustments(worker),
         sockinfo=(sock.family, sock.type, sock.proto, sock.getsockname()),
         bind_socket=False,
     )
+    server.poller = poller
+    poller.touch(server.trigger)
+    return server
 
 
 def _adjustments(worker: Worker) -> Adjustments:
@@ -71,23 +78,19 @@ def _adjustments(worker: Worker) -> Adjustments:
     )
 
 
-def _take_turn(worker: Worker, sockets: dict[int, Any], seconds: float = 1.0) -> None:
-    """Tell gunicorn that we live, and do what the sockets have for us within *seconds*."""
-    worker.notify()
-    wasyncore.loop(timeout=seconds, use_poll=True, map=sockets, count=1)
-
-
-def _finish(worker: Worker, sockets: dict[int, Any]) -> None:
+def _finish(worker: Worker, poller: Poller) -> None:
     """Answer what has been asked, for at most `graceful_timeout` seconds."""
     give_up = time.monotonic() + worker.cfg.graceful_timeout
     while time.monotonic() < give_up:
+        worker.notify()
+        poller.wait(0.1)
         now = time.time()
-        connections = [each for each in sockets.values() if isinstance(each, Connection)]
+        connections = [each for each in poller.sockets.values() if isinstance(each, Connection)]
         if not connections:
             break
         for each in connections:
-            each.will_close |= each.is_overdue(now, LINGER if each.is_idle() else SILENCE)
-        _take_turn(worker, sockets, 0.1)
+            if each.is_overdue(now, LINGER if each.is_idle() else SILENCE):
+                each.disconnect()
 
 
 class Listener:
@@ -95,7 +98,11 @@ class Listener:
 
     channel_class = Connection
     is_stopping = False
+    looked_at = 0.0
     adj: Adjustments
+    poller: Poller
+    trigger: Any
+    _fileno: int
     active_channels: dict[int, Connection]
     accepting: bool
     effective_host: str
@@ -104,15 +111,26 @@ class Listener:
     del_channel: Callable[[], None]
 
     def maintenance(self, now: float) -> None:
-        """Close every connection whose client is silent or takes too long."""
+        """
+        Close every connection whose client is silent or takes too long.
+
+        It was so when we looked the last time: what has arrived since then, has been read.
+        """
+        then, self.looked_at = self.looked_at, now
         silence = SILENCE_WHEN_FULL if self.in_connection_overflow else SILENCE
         for connection in self.active_channels.values():
-            if connection.is_overdue(now, silence):
-                connection.will_close = True
+            if connection.is_overdue(then, silence):
+                connection.disconnect()
+
+    def pull_trigger(self) -> None:
+        """Wake the main thread for the connection that this thread answers."""
+        self.poller.touch(self.poller.serving.connection)
+        self.trigger.pull_trigger()
 
     def stop(self) -> None:
         """Accept no more connections; other processes may go on."""
         self.is_stopping, self.accepting = True, False
+        self.poller.drop(self._fileno)
         self.del_channel()
         self.socket.close()
 

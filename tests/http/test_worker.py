@@ -375,6 +375,7 @@ class TestThreads:
     def test_threads_are_started_again_when_the_system_has_some(self, refuse_threads):
         slow = Slow()
         with served(slow) as worker, ExitStack() as stack:
+            ask(worker, GET)  # so the first thread is there
             refuse_threads()
             stack.enter_context(connected(worker, SLOW))
             assert slow.asked.acquire(timeout=LONG)
