@@ -74,7 +74,7 @@ def document(type_: str, id_: Any = None, relationships: Any = None, **attribute
 
 def link_document(event: Any, code: str, **attributes: str) -> dict:
     """Return the body by which the frontend links an account; *event* is an id or identifier."""
-    given = {"stripe_auth_code": code, "stripe_publishable_key": "pk_test_of_the_platform"}
+    given = {"stripe_auth_code": code, "stripe_publishable_key": "pk_of_the_platform"}
     return document(
         "stripe-authorization",
         relationships={"event": {"type": "event", "id": str(getattr(event, "id", event))}},

@@ -3,15 +3,12 @@
 from typing import Any
 
 from flask import current_app
-from flask_rest_jsonapi_next.data_layers.alchemy import SqlalchemyDataLayer
 from marshmallow_jsonapi import fields
 
 from app.api.event_schema import to_event
 from app.auth.guard import current_caller
-from app.extensions import db
 from app.jsonapi.fields import Moment, Text
 from app.jsonapi.resources import CollectionResource, Schema, dasherize
-from app.models import StripeAuthorizationRequest
 from app.services.linking.authorization_requests import AuthorizationRequest, create_request
 
 
@@ -30,12 +27,12 @@ class StripeAuthorizationRequestSchema(Schema):
     event = to_event()
 
 
-class RequestDataLayer(SqlalchemyDataLayer):
-    """The library's data layer, with our service in the place of a bare INSERT."""
+class StripeAuthorizationRequestList(CollectionResource):
+    """`POST` to get the address at Stripe, with a state of ours."""
 
-    def create_object(
-        self, data: dict[str, Any], view_kwargs: dict[str, Any]
-    ) -> AuthorizationRequest:
+    schema = StripeAuthorizationRequestSchema
+
+    def create_object(self, data: dict[str, Any], kwargs: dict[str, Any]) -> AuthorizationRequest:
         config = current_app.extensions["config"]
         return create_request(
             data["event"],
@@ -44,14 +41,3 @@ class RequestDataLayer(SqlalchemyDataLayer):
             allowed_uris=config.stripe_redirect_uris,
             connect_url=config.stripe_connect_url,
         )
-
-
-class StripeAuthorizationRequestList(CollectionResource):
-    """`POST` to get the address at Stripe, with a state of ours."""
-
-    schema = StripeAuthorizationRequestSchema
-    data_layer = {
-        "class": RequestDataLayer,
-        "session": db.session,
-        "model": StripeAuthorizationRequest,
-    }

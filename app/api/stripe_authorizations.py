@@ -15,32 +15,33 @@ from app.extensions import db
 from app.jsonapi.resources import CollectionResource, DetailResource, RelationshipResource
 from app.models import Event, StripeAuthorization
 from app.services.events.queries import find_event, read_event, read_events
-from app.services.linking.claim import EVENT, Wish
-from app.services.linking.link import Grant, exchange_code, keep_account
+from app.services.linking.link import link_account
 from app.services.linking.links import (
     NOT_LINKED,
-    SeenAuthorization,
+    AuthorizationView,
     list_authorizations,
     read_authorization,
     read_event_authorization,
-    seen,
+    to_view,
 )
+from app.services.linking.request import LinkRequest, LinkResult
 from app.services.linking.unlink import unlink_account
 
 
 class LinkingDataLayer(SqlalchemyDataLayer):
-    """The library's data layer, with its hook run once and only the keeping ever tried again."""
+    """The library's data layer: its hook links, and nothing is left to insert."""
 
     def create_object(self, data: dict[str, Any], view_kwargs: dict[str, Any]) -> Any:
         self.before_create_object(data, view_kwargs)
-        return _keep(data["grant"])
+        return _show_linked(data["grant"])
 
 
 def before_create_object(
     self: SqlalchemyDataLayer, data: dict[str, Any], view_kwargs: dict[str, Any]
 ) -> None:
     """Exchange the authorization code at Stripe: the library's hook, and one call."""
-    data["grant"] = exchange_code(_wish(data["event"], data), current_app.extensions["stripe"])
+    wanted = _link_request(data["event"], data)
+    data["grant"] = link_account(wanted, current_app.extensions["stripe"])
 
 
 class StripeAuthorizationList(CollectionResource):
@@ -65,13 +66,13 @@ class StripeAuthorizationList(CollectionResource):
         "methods": {"before_create_object": before_create_object},
     }
 
-    def get_page(self) -> tuple[int, list[SeenAuthorization]]:
+    def get_page(self) -> tuple[int, list[AuthorizationView]]:
         count, page = list_authorizations(current_caller(), g.query.page)
         return count, _with_events(page)
 
-    def create_object(self, data: dict[str, Any], kwargs: dict[str, Any]) -> SeenAuthorization:
-        link = super().create_object(data, kwargs)
-        self.is_new = isinstance(data["grant"], Grant)
+    def create_object(self, data: dict[str, Any], kwargs: dict[str, Any]) -> AuthorizationView:
+        link: AuthorizationView = super().create_object(data, kwargs)
+        self.is_new = data["grant"].created
         return link
 
     def after_post(self, result: Any) -> Any:
@@ -87,10 +88,10 @@ class StripeAuthorizationDetail(DetailResource):
     includes = {"event": EventSchema}
     may_be_missing = ("event",)
 
-    def find(self, authorization: str) -> SeenAuthorization:
+    def find(self, authorization: str) -> AuthorizationView:
         return _show(read_authorization(authorization, current_caller()))
 
-    def change(self, data: dict[str, Any], authorization: str) -> SeenAuthorization:
+    def change(self, data: dict[str, Any], authorization: str) -> AuthorizationView:
         return _relink(data, read_authorization(authorization, current_caller()))
 
     def delete(self, authorization: str) -> dict[str, Any]:
@@ -100,10 +101,10 @@ class StripeAuthorizationDetail(DetailResource):
 class EventStripeAuthorization(StripeAuthorizationDetail):
     """The link of an event in the current mode."""
 
-    def find(self, event: str) -> SeenAuthorization:
+    def find(self, event: str) -> AuthorizationView:
         return _show(read_event_authorization(event, current_caller()))
 
-    def change(self, data: dict[str, Any], event: str) -> SeenAuthorization:
+    def change(self, data: dict[str, Any], event: str) -> AuthorizationView:
         return _relink(data, read_event_authorization(event, current_caller()))
 
     def delete(self, event: str) -> dict[str, Any]:
@@ -153,45 +154,44 @@ class EventStripeAuthorizationLinkage(RelationshipResource):
         }
 
 
-def _wish(event: str, data: dict[str, Any], *, replacing: int | None = None) -> Wish:
+def _link_request(event: str, data: dict[str, Any], *, replacing: int | None = None) -> LinkRequest:
     config = current_app.extensions["config"]
-    return Wish(
+    return LinkRequest(
         event=event,
         caller=current_caller(),
-        code=data["stripe_auth_code"],
+        code=data.get("stripe_auth_code"),
         state=data.get("state"),
+        publishable_key=data.get("stripe_publishable_key"),
         state_required=config.stripe_require_state,
         timeout=config.stripe_timeout,
         replacing=replacing,
     )
 
 
-def _keep(grant: Grant | StripeAuthorization) -> SeenAuthorization:
-    """Keep what was granted. Who links is an organizer, and sees the link as one."""
-    if isinstance(grant, Grant):
-        grant = keep_account(grant, current_app.extensions["stripe"])
-    current_app.extensions["refreshes"].schedule(grant)
-    return seen(grant, ORGANIZER)
+def _show_linked(result: LinkResult) -> AuthorizationView:
+    """Show the link as an organizer sees it, and have its account's status read soon."""
+    current_app.extensions["refreshes"].schedule(result.authorization)
+    return to_view(result.authorization, ORGANIZER)
 
 
-def _relink(data: dict[str, Any], link: SeenAuthorization) -> SeenAuthorization:
-    """Exchange a new code and put what it grants in the place of *link*."""
+def _relink(data: dict[str, Any], link: AuthorizationView) -> AuthorizationView:
+    """Replace *link* by what the document says."""
     require(link.role, CONNECT)
     if data["id"] != str(link.id):
-        raise IdMismatch("The id is not that of the address.", pointer="/data/id")
+        raise IdMismatch("The id is not the one in the address.", field="id")
     if "event" in data:
         _refuse_move(data["event"], link)
-    wish = _wish(str(link.event_id), data, replacing=link.id)
-    return _keep(exchange_code(wish, current_app.extensions["stripe"]))
+    wanted = _link_request(str(link.event_id), data, replacing=link.id)
+    return _show_linked(link_account(wanted, current_app.extensions["stripe"]))
 
 
-def _refuse_move(reference: str, link: SeenAuthorization) -> None:
+def _refuse_move(reference: str, link: AuthorizationView) -> None:
     """A link stays with its event: NotFound if the other may not be known, else Forbidden."""
     if find_event(reference, current_caller()).id != link.event_id:
-        raise Forbidden("A connected account cannot be moved to another event.", pointer=EVENT)
+        raise Forbidden("A connected account cannot be moved to another event.", field="event")
 
 
-def _unlink(link: SeenAuthorization) -> dict[str, Any]:
+def _unlink(link: AuthorizationView) -> dict[str, Any]:
     stripe = current_app.extensions["stripe"]
     deauthorization = unlink_account(link.id, current_caller(), stripe)
     return {
@@ -200,8 +200,8 @@ def _unlink(link: SeenAuthorization) -> dict[str, Any]:
     }
 
 
-def _show(link: SeenAuthorization) -> SeenAuthorization:
-    """Show one link; whoever sees all of it has the account's status renewed for the next time."""
+def _show(link: AuthorizationView) -> AuthorizationView:
+    """Show one link; for a reader who sees all of it the account's status is refreshed soon."""
     if link.role >= COORGANIZER:
         current_app.extensions["refreshes"].schedule(link)
     shown = _with_events([link])
@@ -210,7 +210,7 @@ def _show(link: SeenAuthorization) -> SeenAuthorization:
     return shown[0]
 
 
-def _with_events(links: list[SeenAuthorization]) -> list[SeenAuthorization]:
+def _with_events(links: list[AuthorizationView]) -> list[AuthorizationView]:
     """
     Give *links* their whole events if the query includes them.
 

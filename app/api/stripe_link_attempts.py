@@ -8,7 +8,7 @@ from app.auth.guard import current_caller
 from app.jsonapi.fields import Flag, Moment, Text
 from app.jsonapi.resources import CollectionResource, Schema, dasherize
 from app.models import StripeLinkAttempt
-from app.services.linking.attempts import list_attempts
+from app.services.linking.attempts import AttemptView, list_attempts
 
 
 class StripeLinkAttemptSchema(Schema):
@@ -39,5 +39,5 @@ class EventStripeLinkAttempts(CollectionResource):
         "finished-at": StripeLinkAttempt.finished_at,
     }
 
-    def get_page(self, event: str) -> tuple[int, list[StripeLinkAttempt]]:
+    def get_page(self, event: str) -> tuple[int, list[AttemptView]]:
         return list_attempts(event, current_caller(), g.query.page)

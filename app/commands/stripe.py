@@ -9,8 +9,8 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from app.security.crypto import SecretUnreadable
-from app.services.accounts.disconnection import forget_debts
 from app.services.deauthorization import reconcile as reconciling
+from app.services.deauthorization.outbox import mark_done
 from app.services.platform.checks import check_platform
 
 
@@ -23,39 +23,52 @@ def stripe() -> None:
 @click.option(
     "--due",
     is_flag=True,
-    help="Only what is due: failures wait for their back-off, accounts are looked at once a day.",
+    help="Only what is due: failures wait for their back-off, accounts are refreshed once a day.",
 )
 @click.option(
     "--forget",
     metavar="ACCOUNT",
     multiple=True,
-    help="First take what is owed for this account for done: a person has seen to it.",
+    help="First mark this account's pending deauthorization as done: a person has disconnected it.",
 )
 @with_appcontext
 def reconcile(due: bool, forget: tuple[str, ...]) -> None:
     """
-    Put right what was left undone. Exit status 1 if something needs a person.
+    Finish what was left undone. Exit status 1 if something needs a person.
 
-    Closes interrupted attempts, retries pending deauthorizations, looks at connected accounts and
-    purges what is outdated. Any number may run at once.
+    Closes interrupted attempts, delivers pending deauthorizations (after waiting for one that
+    another process is delivering), refreshes connected accounts and purges what is outdated. Any
+    number may run at once. With --due nothing is printed if nothing is due.
     """
     for account_id in forget:
-        click.echo(f"Forgotten for {account_id}: {forget_debts(account_id)}")
+        click.echo(f"Forgotten for {account_id}: {mark_done(account_id)}")
     try:
         report = reconciling.reconcile(
             current_app.extensions["stripe"], only_due=due, track=_progress_bar
         )
     except SecretUnreadable as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"Attempts closed as interrupted: {report.closed}")
-    click.echo(f"Deauthorizations: {report.paid} done, {report.pending} pending")
-    click.echo(f"Accounts looked at: {report.looked_at}")
+    for is_news, line in _lines(report):
+        if is_news or not due:
+            click.echo(line)
     for account_id in report.disconnected:
         click.echo(f"Disconnected at Stripe, its links are erased: {account_id}")
-    click.echo(f"Outdated rows deleted: {report.purged}")
     for problem in report.problems:
         click.echo(f"Needs a person: {problem}")
     sys.exit(1 if report.problems else 0)
+
+
+def _lines(report: reconciling.Report) -> Iterator[tuple[bool, str]]:
+    """Yield what to print of a run, each with whether it says that anything was done."""
+    yield report.closed > 0, f"Attempts closed as interrupted: {report.closed}"
+    yield (
+        report.tried > 0,
+        f"Deauthorizations: {report.delivered} done, {report.pending} pending",
+    )
+    if report.in_delivery:
+        yield True, f"Deauthorizations that another process is delivering: {report.in_delivery}"
+    yield report.refreshed > 0, f"Accounts refreshed: {report.refreshed}"
+    yield report.purged > 0, f"Outdated rows deleted: {report.purged}"
 
 
 @stripe.command("check")

@@ -1,11 +1,13 @@
 """Reads outside any transaction."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.exc import DBAPIError
 
+from app.db.clock import database_now
 from app.db.compiled import CompiledSelect
 from app.extensions import db
 
@@ -38,3 +40,9 @@ def _read_once(statement: Select, parameters: dict[str, Any] | None) -> Sequence
         if connection.dialect.name != "sqlite":
             connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         return connection.execute(statement, parameters).all()
+
+
+def read_time() -> datetime:
+    """Return the time by the database's clock, outside any transaction."""
+    moment: datetime = read(select(database_now()))[0][0]
+    return moment

@@ -13,8 +13,9 @@ from app.importing.merging import unpack
 from app.importing.target import Deletion, Run
 from app.models import Event, StripeAuthorization
 from app.services import audit
+from app.services.accounts.links import account_of, lock_links_of_event
 from app.services.deauthorization import outbox
-from app.services.linking.unlink import refuse_while_linking
+from app.services.linking.attempts import refuse_while_linking
 
 TABLE = target.EVENTS
 
@@ -39,12 +40,12 @@ def delete_event(run: Run, deletion: Deletion, accounts_in_use: Iterable[str]) -
     if event is None or event.deleted_at is not None:
         return
     try:
-        refuse_while_linking(run.session, event)
+        refuse_while_linking(run.session, event.id)
     except LinkInProgress:
         under_way = Remark("link-in-progress", "not deleted: it is being linked here; run again")
         run.report.refuse(TABLE, event.id, *deletion.remarks, under_way)
         return
-    links = _lock_links(run.session, event)
+    links = lock_links_of_event(run.session, event.id)
     done = [_erase(run.session, link, set(accounts_in_use)) for link in links]
     event.deleted_at = deletion.deleted_at
     audit.record("event.delete", event.identifier, event_id=event.id)
@@ -55,31 +56,17 @@ def delete_event(run: Run, deletion: Deletion, accounts_in_use: Iterable[str]) -
     run.session.expunge_all()
 
 
-def _lock_links(session: Session, event: Event) -> list[StripeAuthorization]:
-    links = session.scalars(
-        select(StripeAuthorization)
-        .where(StripeAuthorization.event_id == event.id)
-        .order_by(StripeAuthorization.livemode, StripeAuthorization.stripe_user_id)
-        .execution_options(populate_existing=True)
-    ).all()
-    for link in links:
-        outbox.lock_accounts(session, link.livemode, link.stripe_user_id)
-    return list(links)
-
-
 def _erase(session: Session, link: StripeAuthorization, accounts_in_use: set[str]) -> str:
     """Erase a link with its tokens, and enqueue its deauthorization; return what became of it."""
-    account_id, livemode, event_id = link.stripe_user_id, link.livemode, link.event_id
+    account, event_id = account_of(link), link.event_id
     session.delete(link)
-    audit.record("stripe-authorization.delete", account_id, event_id=event_id)
-    if account_id in accounts_in_use:
-        return f"{account_id} stays connected, other events use it"
-    enqueued = outbox.owe(
-        session, account_id, livemode=livemode, client_id=link.client_id, event_id=event_id
-    )
+    audit.record("stripe-authorization.delete", account.account_id, event_id=event_id)
+    if account.account_id in accounts_in_use:
+        return f"{account.account_id} stays connected, other events use it"
+    enqueued = outbox.enqueue(session, account, client_id=link.client_id, event_id=event_id)
     if enqueued is None:
-        return f"{account_id} stays connected, other events use it"
-    return f"the deauthorization of {account_id} is enqueued"
+        return f"{account.account_id} stays connected, other events use it"
+    return f"the deauthorization of {account.account_id} is enqueued"
 
 
 def _remember(run: Run, event: Event) -> None:

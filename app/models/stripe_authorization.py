@@ -17,7 +17,10 @@ class StripeAuthorization(db.Model):
     A connected account, kept for one event in one mode; the database allows one of each.
 
     `stripe_secret_key` is what OAuth calls the access token. `stripe_auth_code` is a keyed digest
-    of the authorization code, never the code.
+    of the authorization code, never the code, and null where there was none. `method` says how the
+    account was connected: by OAuth, as an account that was connected before, or by onboarding.
+    `platform_account_id` is the platform's own account at Stripe, null until it is known: only a
+    key of that platform tells whether the account is still connected.
     """
 
     __tablename__ = "stripe_authorizations"
@@ -34,15 +37,18 @@ class StripeAuthorization(db.Model):
         "stripe_refresh_token", EncryptedText
     )
     stripe_publishable_key: Mapped[str | None] = mapped_column(String(500))
-    stripe_auth_code: Mapped[str] = mapped_column(String(64))
+    stripe_auth_code: Mapped[str | None] = mapped_column(String(64))
+    method: Mapped[str] = mapped_column(String(16), default="oauth", server_default="oauth")
     scope: Mapped[str] = mapped_column(String(32))
     client_id: Mapped[str] = mapped_column(String(255))
+    platform_account_id: Mapped[str | None] = mapped_column(String(255))
     linked_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     linked_at: Mapped[datetime] = mapped_column(UTCDateTime, default=database_now())
     account_status: Mapped[str] = mapped_column(
         String(16), default="unknown", server_default="unknown"
     )
     display_name: Mapped[str | None] = mapped_column(String(300))
+    country: Mapped[str | None] = mapped_column(String(300))
     account_checked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     event: Mapped[Event] = relationship()

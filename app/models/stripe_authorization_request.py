@@ -12,9 +12,9 @@ from app.extensions import db
 
 class StripeAuthorizationRequest(db.Model):
     """
-    A state that was handed out, kept only as a SHA-256 hash.
+    A state that was issued, kept only as a SHA-256 hash.
 
-    `used_at` is set when an attempt takes it, and emptied again if nothing was sent to Stripe.
+    `used_at` is set when an attempt consumes it, and emptied again if nothing was sent to Stripe.
     """
 
     __tablename__ = "stripe_authorization_requests"

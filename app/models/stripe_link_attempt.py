@@ -1,4 +1,4 @@
-"""Every attempt to link an account: the claim on a code, and the memory of what came of it."""
+"""Every attempt to link an account: the claim on a code, and the answer that was given."""
 
 from datetime import datetime
 
@@ -16,11 +16,12 @@ SENT = text("outcome IS NULL OR outcome <> 'not-sent'")
 
 class StripeLinkAttempt(db.Model):
     """
-    Written and committed before the code goes to Stripe, so that the database decides who may send
+    Committed before the code goes to Stripe, so that the database decides which request may send
     it.
 
     Two partial unique indexes do that: a code belongs to one attempt unless it was demonstrably not
-    sent, and an event has one unfinished attempt. `stripe_auth_code` is a keyed digest.
+    sent, and an event has one unfinished attempt. `stripe_auth_code` is a keyed digest, null for a
+    method without a code. `expires_at` ends the lease of the process that made the attempt.
     """
 
     __tablename__ = "stripe_link_attempts"
@@ -50,7 +51,8 @@ class StripeLinkAttempt(db.Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     event_id: Mapped[int] = mapped_column(ForeignKey("events.id", ondelete="CASCADE"))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
-    stripe_auth_code: Mapped[str] = mapped_column(String(64))
+    method: Mapped[str] = mapped_column(String(16), default="oauth", server_default="oauth")
+    stripe_auth_code: Mapped[str | None] = mapped_column(String(64))
     livemode: Mapped[bool]
     state_checked: Mapped[bool]
     request_id: Mapped[int | None] = mapped_column(

@@ -1,4 +1,4 @@
-"""Ids of Stripe's events that were handled: each counts once."""
+"""Ids of Stripe's events that were handled: each is handled once."""
 
 from datetime import datetime
 

@@ -20,7 +20,7 @@ from app.db.transactions import transaction
 from app.extensions import Base, db
 from app.security.crypto import Cipher, EncryptedText, Sealed, SecretUnreadable
 
-BATCH = 50  # rows; few enough that nobody waits for them noticeably
+BATCH = 50  # rows read at a time
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,8 @@ class Report:
 
 @dataclass
 class Finding:
-    """What is to be done to one row: *changes* holds old and fresh ciphertext by attribute."""
+    """What one row needs: *changes* has old and fresh ciphertext by attribute."""
 
-    id: int
     changes: dict[str, tuple[Sealed, Sealed]] = field(default_factory=dict)
     unchanged: int = 0
     unreadable: list[Unreadable] = field(default_factory=list)
@@ -75,47 +74,46 @@ def rotate_secrets(cipher: Cipher, tell: Callable[[int], Any] = lambda rows: Non
     """
     Re-encrypt every secret with the first key of *cipher*; *tell* hears of rows that are done.
 
-    May run beside the service and beside itself, be killed and be run again. It locks no more than
-    the rows of one batch, for one short transaction; waits for a lock only while it holds none, so
-    that nobody ends in a deadlock because of it; and writes a secret only over the ciphertext that
-    it has read. What cannot be opened is left as it is, reported, and stops nothing.
+    May run beside the service and beside itself, be killed and be run again: each row is swapped
+    for itself, and only while it still has the ciphertext that was read. So no other row is locked
+    while one is waited for. What cannot be opened is left as it is, reported, and stops nothing.
     """
     report = Report()
     for model, columns in secret_columns().items():
-        for findings in _batches(cipher, model, columns):
-            written = _write(model, [finding for finding in findings if finding.changes])
-            for finding in findings:
-                if finding.changes and finding.id not in written:
-                    _count(report, _rotate_alone(cipher, model, columns, finding.id))
-                else:
-                    _count(report, finding)
-            tell(len(findings))
+        for row_ids in _batches(model):
+            for row_id in row_ids:
+                _rotate_row(report, cipher, model, columns, row_id)
+            tell(len(row_ids))
     return report
 
 
-def _batches(cipher: Cipher, model: type[Any], columns: list[str]) -> Iterator[list[Finding]]:
-    """Examine all rows in the order of their ids, without a lock."""
+def _batches(model: type[Any]) -> Iterator[Sequence[int]]:
+    """Yield the ids of all rows, in order."""
     last = 0
+    while rows := read(select(model.id).where(model.id > last).order_by(model.id).limit(BATCH)):
+        yield [row.id for row in rows]
+        last = rows[-1].id
+
+
+def _rotate_row(
+    report: Report, cipher: Cipher, model: type[Any], columns: list[str], row_id: int
+) -> None:
+    """Compare and swap, again for as long as somebody else changes the row in between."""
     while True:
         db.session.rollback()
-        rows = db.session.scalars(
-            select(model)
-            .where(model.id > last)
-            .order_by(model.id)
-            .limit(BATCH)
-            .execution_options(populate_existing=True)
-        ).all()
-        findings = [_examine(cipher, row, columns) for row in rows]
+        row = db.session.get(model, row_id, populate_existing=True)
+        finding = Finding() if row is None else _examine(cipher, row, columns)
         db.session.rollback()
-        if not findings:
-            return
-        last = findings[-1].id
-        yield findings
+        if not finding.changes or _swap(model, row_id, finding):
+            break
+    report.rotated += len(finding.changes)
+    report.unchanged += finding.unchanged
+    report.unreadable += finding.unreadable
 
 
 def _examine(cipher: Cipher, row: Any, columns: list[str]) -> Finding:
-    """Find out which secrets of *row* are to be sealed anew; each must open at its place."""
-    finding = Finding(row.id)
+    """Find out which secrets of *row* are to be sealed anew; each must open where it is."""
+    finding = Finding()
     for column in columns:
         sealed = getattr(row, column)
         if sealed is None:
@@ -134,61 +132,16 @@ def _examine(cipher: Cipher, row: Any, columns: list[str]) -> Finding:
     return finding
 
 
-def _write(model: type[Any], findings: Sequence[Finding]) -> set[int]:
-    """Write what nobody else is changing; return the ids of the rows that were written."""
-    if not findings:
-        return set()
-    ids = [finding.id for finding in findings]
-    with transaction() as session:
-        locked = set(
-            session.scalars(
-                select(model.id)
-                .where(model.id.in_(ids))
-                .with_for_update(key_share=True, skip_locked=True)
-            )
-        )
-        return {
-            finding.id
-            for finding in findings
-            if finding.id in locked and _swap(session, model, finding)
-        }
-
-
-def _swap(session: Any, model: type[Any], finding: Finding) -> bool:
+def _swap(model: type[Any], row_id: int, finding: Finding) -> bool:
     """Write the row's fresh secrets if it still has those that were read."""
-    done = session.execute(
-        update(model)
-        .where(
-            model.id == finding.id,
-            *(getattr(model, column) == old for column, (old, _) in finding.changes.items()),
-        )
-        .values({column: fresh for column, (_, fresh) in finding.changes.items()})
-        .execution_options(synchronize_session=False)
-    )
-    return done.rowcount == 1
-
-
-def _rotate_alone(
-    cipher: Cipher, model: type[Any], columns: list[str], row_id: int
-) -> Finding | None:
-    """Rotate a row that somebody else was changing: wait for them, and for nobody else."""
     with transaction() as session:
-        row = session.scalars(
-            select(model)
-            .where(model.id == row_id)
-            .with_for_update(key_share=True)
-            .execution_options(populate_existing=True)
-        ).one_or_none()
-        if row is None:
-            return None
-        finding = _examine(cipher, row, columns)
-        if finding.changes:
-            _swap(session, model, finding)
-        return finding
-
-
-def _count(report: Report, finding: Finding | None) -> None:
-    if finding is not None:
-        report.rotated += len(finding.changes)
-        report.unchanged += finding.unchanged
-        report.unreadable += finding.unreadable
+        done = session.execute(
+            update(model)
+            .where(
+                model.id == row_id,
+                *(getattr(model, column) == old for column, (old, _) in finding.changes.items()),
+            )
+            .values({column: fresh for column, (_, fresh) in finding.changes.items()})
+            .execution_options(synchronize_session=False)
+        )
+    return bool(done.rowcount == 1)

@@ -12,7 +12,7 @@ from app.models import StripeDeauthorization
 PENDING: dict[str, Select[tuple[int, object, int]]] = {
     "deauthorization": select(
         func.count(),
-        func.min(StripeDeauthorization.owed_since),
+        func.min(StripeDeauthorization.enqueued_at),
         func.count().filter(StripeDeauthorization.needs_person),
     ).where(StripeDeauthorization.done_at.is_(None)),
 }

@@ -59,7 +59,7 @@ def test_what_stripe_granted_is_kept_once_the_other_writer_is_done(
 
     exchange = organizer.app.extensions["stripe"].exchange_code
     monkeypatch.setattr(organizer.app.extensions["stripe"], "exchange_code", spend)
-    monkeypatch.setattr("app.services.linking.link.time.sleep", wait)
+    monkeypatch.setattr("app.services.persistence.time.sleep", wait)
 
     answer = organizer.post(LINKS, link_document(event, stripe.code()))
 

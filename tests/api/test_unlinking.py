@@ -11,8 +11,8 @@ from app.db.transactions import transaction
 from app.errors import StripeUnreachable
 from app.extensions import db
 from app.models import AuditEntry, Setting, StripeAuthorization, StripeDeauthorization
+from app.services.accounts.links import AccountKey, lock_accounts
 from app.services.deauthorization import outbox
-from app.services.events import edit as event_editing
 from tests.callers import assert_error, document
 
 PATH = "/v1/stripe-authorizations"
@@ -197,26 +197,6 @@ def test_deleting_an_event_unlinks_it_in_both_modes(organizer, event, linked, ma
     assert told(stripe) == [stripe.accounts[0], live.stripe_user_id]
 
 
-@pytest.mark.parametrize("change", ["unlinked", "other account"])
-def test_a_link_that_changes_while_its_event_is_being_deleted_is_a_conflict(
-    organizer, event, linked, stripe, monkeypatch, change
-):
-    def change_first():
-        with transaction() as session:  # past the session's own objects, as another process would
-            if change == "unlinked":
-                session.execute(text("DELETE FROM stripe_authorizations"))
-            else:
-                session.execute(text("UPDATE stripe_authorizations SET stripe_user_id = 'acct_x'"))
-        return transaction()
-
-    monkeypatch.setattr(event_editing, "transaction", change_first)
-    assert_error(organizer.delete(f"/v1/events/{event.id}"), 409, "conflict")
-    monkeypatch.undo()
-
-    assert told(stripe) == []
-    assert organizer.delete(f"/v1/events/{event.id}").status_code == 200
-
-
 def test_switching_stripe_off_keeps_the_link(organizer, event, linked, stripe):
     organizer.patch(f"/v1/events/{event.id}", document("event", event.id, can_pay_by_stripe=False))
 
@@ -273,55 +253,56 @@ class Interrupted:
             raise self.error
 
 
-def owe_it(account_id="acct_1") -> int:
+def enqueue(account_id="acct_1") -> int:
     with transaction() as session:
-        outbox.lock_accounts(session, False, account_id)
-        return outbox.owe(session, account_id, livemode=False, client_id="ca_1", event_id=None)
+        account = AccountKey(account_id, False)
+        lock_accounts(session, account)
+        return outbox.enqueue(session, account, client_id="ca_1", event_id=None)
 
 
-def test_what_is_owed_again_while_stripe_is_told_stays_owed(app):
-    debt = owe_it()
+def test_what_is_enqueued_again_while_it_is_delivered_stays_pending(app):
+    pending = enqueue()
 
-    assert not outbox.pay(debt, Interrupted(owe_it))
-    assert [each.id for each in owed()] == [debt]
-    assert outbox.pay(debt, Interrupted(lambda: None))
+    assert outbox.deliver(pending, Interrupted(enqueue)) == "pending"
+    assert [each.id for each in owed()] == [pending]
+    assert outbox.deliver(pending, Interrupted(lambda: None)) == "done"
     assert owed() == []
 
 
-def test_nobody_tells_stripe_what_somebody_is_telling_it(app):
-    debt = owe_it()
+def test_what_another_process_is_delivering_is_not_delivered_twice(app):
+    pending = enqueue()
     second = Interrupted(lambda: None)
-    first = Interrupted(lambda: outbox.pay(debt, second))
+    first = Interrupted(lambda: outbox.deliver(pending, second))
 
-    assert outbox.pay(debt, first)
+    assert outbox.deliver(pending, first) == "done"
     assert (first.told, second.told) == (1, 0)
 
 
-def test_what_somebody_else_has_paid_is_done(app):
-    debt = owe_it()
-    outbox.pay(debt, Interrupted(lambda: None))
+def test_what_another_process_has_delivered_is_done(app):
+    pending = enqueue()
+    outbox.deliver(pending, Interrupted(lambda: None))
     late = Interrupted(lambda: None)
 
-    assert outbox.pay(debt, late)
+    assert outbox.deliver(pending, late) == "done"
     assert late.told == 0
 
 
 def test_nothing_is_sent_for_an_account_that_is_linked_again(app, make):
-    debt = owe_it()
+    pending = enqueue()
     make.link(make.event(), stripe_user_id="acct_1")
     stripe = Interrupted(lambda: None)
 
-    assert not outbox.pay(debt, stripe)
+    assert outbox.deliver(pending, stripe) == "pending"
     assert stripe.told == 0
     assert owed() == []
 
 
 def test_each_failure_doubles_the_wait_until_the_next_try(app):
-    debt = owe_it()
+    pending = enqueue()
     away = Interrupted(lambda: None, StripeUnreachable("Not there."))
     waits = []
     for _ in range(3):
-        outbox.pay(debt, away)
+        outbox.deliver(pending, away)
         row = owed()[0]
         now = db.session.scalar(select(database_now()))
         waits.append(round((row.next_try_at - now) / timedelta(seconds=1)))

@@ -13,6 +13,7 @@ from app.db.transactions import transaction
 from app.extensions import db
 from app.models import (
     EndedSession,
+    Setting,
     StripeAuthorization,
     StripeAuthorizationRequest,
     StripeDeauthorization,
@@ -144,7 +145,7 @@ def test_what_is_owed_is_paid(reconcile, debt, stripe):
     report = reconcile()
 
     db.session.refresh(row)
-    assert (report.paid, report.pending, report.problems) == (1, 0, [])
+    assert (report.delivered, report.pending, report.problems) == (1, 0, [])
     assert row.done_at is not None
     assert stripe.connections() == set()
 
@@ -154,7 +155,7 @@ def test_by_hand_a_debt_is_tried_whatever_its_back_off(reconcile, debt, stripe):
 
     assert reconcile(only_due=True).pending == 1
     assert told(stripe) == []
-    assert reconcile().paid == 1
+    assert reconcile().delivered == 1
 
 
 def test_what_cannot_be_paid_stays_pending_and_is_no_persons_business(reconcile, debt, stripe):
@@ -163,7 +164,7 @@ def test_what_cannot_be_paid_stays_pending_and_is_no_persons_business(reconcile,
 
     report = reconcile()
 
-    assert (report.paid, report.pending, report.problems) == (0, 1, [])
+    assert (report.delivered, report.pending, report.problems) == (0, 1, [])
 
 
 def test_a_debt_to_an_unknown_application_needs_a_person_until_it_is_paid(reconcile, debt, stripe):
@@ -191,6 +192,58 @@ def test_a_stripe_that_does_not_answer_is_not_asked_again_and_again(app, make, d
 
     assert report.pending == 10
     assert len(told(stripe)) == reconciling.PATIENCE
+
+
+class TestLeaseOfADeadProcess:
+    """A process died while it told Stripe to disconnect an account."""
+
+    @pytest.fixture(name="left")
+    def _left(self, debt, stripe):
+        """What it left behind: a lease that goes on for another moment."""
+        stripe.connect(stripe.accounts[0])
+        return debt(stripe.accounts[0], tries=1, claimed_until=now() + timedelta(seconds=1.5))
+
+    def test_reconciling_waits_until_it_ends_and_then_delivers(self, reconcile, left, stripe):
+        report = reconcile()
+
+        assert (report.delivered, report.pending, report.in_delivery) == (1, 0, 0)
+        assert stripe.connections() == set()
+
+    def test_several_runs_wait_and_one_delivers(self, at_once, left, stripe):
+        reports = at_once()
+
+        assert told(stripe) == [stripe.accounts[0]]
+        assert {report.pending for report in reports} == {0}
+
+    def test_what_is_due_is_not_waited_for_but_reported(self, reconcile, left, stripe):
+        report = reconcile(only_due=True)
+
+        assert (report.delivered, report.in_delivery, report.problems) == (0, 1, [])
+        assert told(stripe) == []
+
+    def test_a_process_that_comes_back_with_a_failure_was_the_try_of_this_run(
+        self, app, reconcile, left, stripe
+    ):
+        def come_back():
+            with app.app_context(), transaction() as session:
+                row = session.get_one(StripeDeauthorization, left.id)
+                row.claimed_until, row.error_code = None, "stripe-timeout"
+
+        timer = threading.Timer(0.5, come_back)
+        timer.start()
+        report = reconcile()
+        timer.join()
+
+        assert (report.delivered, report.pending) == (0, 1)
+        assert told(stripe) == []
+
+    def test_waiting_is_bound(self, app, debt, stripe):
+        debt(tries=1, claimed_until=now() + A_DAY)
+        hurried = type(app.extensions["stripe"])(
+            connect_url=stripe.url, api_url=stripe.url, timeout=-9.0, bulkhead=Bulkhead(5)
+        )
+
+        assert reconciling.reconcile(hurried).in_delivery == 1
 
 
 def test_many_runs_at_once_tell_stripe_each_thing_once(at_once, debt, attempt, stripe):
@@ -228,7 +281,7 @@ def test_accounts_are_looked_at(reconcile, make, event, stripe):
     report = reconcile()
 
     db.session.refresh(link)
-    assert (report.looked_at, link.account_status) == (1, "active")
+    assert (report.refreshed, link.account_status) == (1, "active")
 
 
 def test_a_link_that_stripe_has_ended_is_erased_and_told(reconcile, make, event, stripe):
@@ -240,6 +293,39 @@ def test_a_link_that_stripe_has_ended_is_erased_and_told(reconcile, make, event,
     assert db.session.scalars(select(StripeAuthorization)).all() == []
 
 
+def use_key(key):
+    with transaction() as session:
+        session.get_one(Setting, 1).stripe_test_secret_key = key
+
+
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        lambda stripe: use_key(stripe.other_platform()["secret_key"]),
+        lambda stripe: use_key("sk_test_revokedrevokedrevoked"),
+        lambda stripe: stripe.fault("account-deleted", on="accounts"),
+    ],
+    ids=["another platform's key", "a revoked key", "a deleted account"],
+)
+def test_where_stripe_does_not_let_us_see_an_account_nobody_is_unlinked_and_a_person_is_needed(
+    reconcile, make, event, stripe, break_it
+):
+    account, client_id = stripe.accounts[0], stripe.settings["stripe-test-client-id"]
+    stripe.connect(account)
+    link = make.link(event, stripe_user_id=account, client_id=client_id)
+    reconcile()
+    with transaction() as session:
+        session.get_one(StripeAuthorization, link.id).account_checked_at = None
+    break_it(stripe)
+
+    report = reconcile()
+
+    db.session.refresh(link)
+    assert link.account_status == "unknown"
+    (problem,) = report.problems
+    assert account in problem
+
+
 def test_what_is_due_are_accounts_that_nobody_looked_at_for_a_day(reconcile, make, owner, stripe):
     old, fresh = stripe.accounts[:2]
     for account, age in ((old, A_DAY * 1.1), (fresh, A_DAY * 0.9)):
@@ -248,7 +334,7 @@ def test_what_is_due_are_accounts_that_nobody_looked_at_for_a_day(reconcile, mak
 
     report = reconcile(only_due=True)
 
-    assert report.looked_at == 1
+    assert report.refreshed == 1
     assert len(stripe.asked(ACCOUNT + old)) == 1
 
 
@@ -266,7 +352,7 @@ def test_a_run_does_not_look_at_what_another_has_looked_at_since_it_began(
 
     report = reconcile(track=let_another_run_in)
 
-    assert report.looked_at == 0
+    assert report.refreshed == 0
     assert [1] * len(stripe.accounts) == [
         len(stripe.asked(ACCOUNT + account)) for account in stripe.accounts
     ]

@@ -26,8 +26,8 @@ from app.models import (
     StripeLinkAttempt,
 )
 from app.services.deauthorization.reconcile import reconcile
-from app.services.linking.claim import Wish
-from app.services.linking.link import Grant, exchange_code, keep_account
+from app.services.linking.link import Grant, obtain_grant, store_grant
+from app.services.linking.request import LinkRequest
 from tests.callers import Client, document, link_document
 from tests.webhooks import Webhooks
 
@@ -109,7 +109,7 @@ class World(RuleBasedStateMachine):
     def crash(self, event, account):
         """The process dies when Stripe has answered; some time later the attempt is over."""
         code = self.new_code(event, account, self.livemode)
-        wish = Wish(
+        wanted = LinkRequest(
             event=str(self.events[event]),
             caller=Caller(id=self.owner.id),
             code=code,
@@ -118,7 +118,7 @@ class World(RuleBasedStateMachine):
             timeout=20,
         )
         try:
-            grant = exchange_code(wish, self.service)
+            grant = obtain_grant(wanted, self.service)
         except ServiceError:
             return
         finally:
@@ -145,7 +145,7 @@ class World(RuleBasedStateMachine):
             return
         grant = self.grants.pop(choice % len(self.grants))
         try:
-            keep_account(grant, self.service)
+            store_grant(grant, self.service)
         except ServiceError as error:
             assert error.status < 500 or error.code == "stripe-unreadable", error
         db.session.rollback()

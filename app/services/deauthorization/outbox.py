@@ -1,158 +1,158 @@
 """
-Giving accounts back to Stripe.
+The outbox of deauthorizations: accounts that Stripe is to disconnect from the platform.
 
-Deauthorizing cuts the account, not one grant of it: every link to it in that mode would end. So
-what is owed is decided and written under a lock per account and mode, and paid outside any
-transaction.
+Deauthorizing disconnects the account, not one grant of it: every link to it in that mode would end.
+So whether an account is given back is decided under a lock per account and mode, and delivered
+outside any transaction. The pattern is that of `app/services/outbox.py`.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from hashlib import sha256
+from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.clients.stripe import StripeConnect
-from app.db.clock import database_now
-from app.db.reads import read
+from app.db.clock import current_time
 from app.db.transactions import transaction
-from app.errors import StripeError, StripeRejectedPlatform
-from app.models import Setting, StripeAuthorization, StripeDeauthorization
+from app.errors import StripeError
+from app.extensions import db
+from app.models import Setting, StripeDeauthorization
 from app.security.logs import log
+from app.services import audit
+from app.services import outbox as generic
+from app.services.accounts.links import AccountKey, has_links, lock_accounts
+from app.services.outbox import Delivery
 from app.services.platform.registration import platform_of
 
-LEASE = timedelta(seconds=10)  # beyond the time that Stripe has to answer
-# Until when Stripe may have been hearing of a debt: the end of the lease, while it is claimed.
-TOLD_UNTIL = func.coalesce(StripeDeauthorization.claimed_until, StripeDeauthorization.sent_at)
-FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=6)
+# Until when Stripe may be reading a deauthorization: the end of the lease, while it is claimed.
+READ_UNTIL = func.coalesce(StripeDeauthorization.claimed_until, StripeDeauthorization.sent_at)
+IS_PENDING = StripeDeauthorization.done_at.is_(None)
 
 
-def lock_accounts(session: Session, livemode: bool, *account_ids: str) -> None:
-    """
-    Let nobody else decide about these accounts before the transaction ends.
-
-    Comes before any lock on an event, always in the same order. SQLite has one writer at a time.
-    """
-    if session.get_bind().dialect.name != "postgresql":
-        return
-    for account_id in sorted(set(account_ids)):
-        key = sha256(f"{livemode}:{account_id}".encode()).digest()[:8]
-        number = int.from_bytes(key, signed=True)
-        session.execute(select(func.pg_advisory_xact_lock(number)))
+def is_of(account: AccountKey) -> ColumnElement[bool]:
+    """Return the condition that a deauthorization is of *account*."""
+    return (StripeDeauthorization.stripe_user_id == account.account_id) & (
+        StripeDeauthorization.livemode == account.livemode
+    )
 
 
-def owe(
-    session: Session, account_id: str, *, livemode: bool, client_id: str, event_id: int | None
+def enqueue(
+    session: Session, account: AccountKey, *, client_id: str, event_id: int | None
 ) -> int | None:
     """
-    Write down that the account is to be cut; None if a link still uses it (the account is shared).
+    Enqueue the deauthorization of *account*; None if a link still uses it (the account is shared).
 
-    The caller holds the account's lock, and has already removed the link that no longer counts.
-    Returns the id to `pay`. What is owed already is owed anew: Stripe may be hearing of the earlier
-    debt right now, and have connected the account again after that.
+    The caller holds the account's lock and has already removed the link that no longer counts.
+    Returns the id to `deliver`. One that is pending already is enqueued anew: Stripe may be reading
+    the earlier one right now, and have connected the account again after that.
     """
     session.flush()
-    if _is_used(session, account_id, livemode):
+    if has_links(session, account):
         return None
-    owed = session.scalars(
+    row = session.scalars(
         select(StripeDeauthorization).where(
-            StripeDeauthorization.stripe_user_id == account_id,
-            StripeDeauthorization.livemode == livemode,
-            StripeDeauthorization.client_id == client_id,
-            StripeDeauthorization.done_at.is_(None),
+            is_of(account), IS_PENDING, StripeDeauthorization.client_id == client_id
         )
     ).one_or_none()
-    if owed is None:
-        owed = StripeDeauthorization(
-            stripe_user_id=account_id, livemode=livemode, client_id=client_id, event_id=event_id
+    if row is None:
+        row = StripeDeauthorization(
+            stripe_user_id=account.account_id,
+            livemode=account.livemode,
+            client_id=client_id,
+            event_id=event_id,
         )
-        session.add(owed)
-    owed.owed_since = session.scalar(select(database_now()))
+        session.add(row)
+    row.enqueued_at = current_time(session)
     session.flush()
-    return owed.id
+    return row.id
 
 
-def _is_used(session: Session, account_id: str, livemode: bool) -> bool:
-    used = select(StripeAuthorization.id).where(
-        StripeAuthorization.stripe_user_id == account_id,
-        StripeAuthorization.livemode == livemode,
-    )
-    return session.scalar(used.limit(1)) is not None
+def cancel(session: Session, account: AccountKey) -> None:
+    """Cancel what is pending for an account that is linked again. The caller holds its lock."""
+    session.execute(delete(StripeDeauthorization).where(is_of(account), IS_PENDING))
 
 
-def cancel(session: Session, account_id: str, livemode: bool) -> None:
-    """Forget what is owed for an account that is linked again. The caller holds its lock."""
-    session.execute(
-        delete(StripeDeauthorization).where(
-            StripeDeauthorization.stripe_user_id == account_id,
-            StripeDeauthorization.livemode == livemode,
-            StripeDeauthorization.done_at.is_(None),
-        )
-    )
-
-
-def pay(deauthorization_id: int, stripe: StripeConnect, *, known_tries: int | None = None) -> bool:
+class DeliveryState(NamedTuple):
     """
-    Tell Stripe what is owed; True if it is done, False if it stays owed.
+    What Stripe was, is being, and is still to be told of an account.
 
-    Never raises a StripeError: what failed is tried again by `stripe reconcile`. Nothing is sent if
-    the account is linked again, or while somebody else is telling Stripe; nor if somebody has tried
-    since there were *known_tries*.
+    *disconnected_at* is until when it may last have been told to disconnect it; *delivering_until*
+    ends the lease of a process that is telling it; *pending* counts what is to be told.
     """
-    claim = _claim(deauthorization_id, timedelta(seconds=stripe.timeout) + LEASE, known_tries)
-    if claim is None:
-        return _is_done(deauthorization_id)
+
+    disconnected_at: datetime | None = None
+    delivering_until: datetime | None = None
+    pending: int = 0
+
+
+def delivery_state(session: Session, account: AccountKey) -> DeliveryState:
+    """Return what Stripe was told of *account*. The caller holds its lock."""
+    leases = func.max(StripeDeauthorization.claimed_until).filter(IS_PENDING)
+    pending = func.count().filter(IS_PENDING)
+    found = session.execute(select(func.max(READ_UNTIL), leases, pending).where(is_of(account)))
+    return DeliveryState(*found.one())
+
+
+def deliver(
+    deauthorization_id: int, stripe: StripeConnect, *, known_tries: int | None = None
+) -> Delivery:
+    """
+    Tell Stripe to disconnect the account; return what became of it.
+
+    Never raises a StripeError: what failed stays pending, for `stripe reconcile`. Nothing is sent
+    if the account is linked again, while another process is delivering the same one, or if somebody
+    has tried since there were *known_tries*.
+    """
+    claim = _claim(deauthorization_id, stripe.timeout, known_tries)
+    if not isinstance(claim, _Claim):
+        return claim
     error: StripeError | None = None
     try:
-        stripe.deauthorize(claim.account_id, client_id=claim.client_id, secret_key=claim.secret_key)
-    except StripeError as refusal:
-        error = refusal
-    return _settle(claim, error)
-
-
-def _is_done(deauthorization_id: int) -> bool:
-    row = StripeDeauthorization
-    return bool(read(select(row.id).where(row.id == deauthorization_id, row.done_at.is_not(None))))
+        stripe.deauthorize(
+            claim.account.account_id, client_id=claim.client_id, secret_key=claim.secret_key
+        )
+    except StripeError as failure:
+        error = failure
+    return _complete(claim, error)
 
 
 @dataclass(frozen=True)
 class _Claim:
     id: int
-    account_id: str
+    account: AccountKey
     client_id: str
     secret_key: str = field(repr=False)
     sent_at: datetime
     sent_before: datetime | None
 
 
-def _claim(deauthorization_id: int, lease: timedelta, known_tries: int | None) -> _Claim | None:
-    """
-    Take what is owed for ourselves, for the time of *lease*; None if there is nothing to send.
-    """
+def _claim(deauthorization_id: int, timeout: float, known_tries: int | None) -> _Claim | Delivery:
     with transaction() as session:
-        owed = session.get(StripeDeauthorization, deauthorization_id)
-        if owed is None:
-            return None
-        lock_accounts(session, owed.livemode, owed.stripe_user_id)
-        owed = _lock(session, deauthorization_id)
-        now = session.scalar(select(database_now()))
-        if owed is None or owed.done_at or (owed.claimed_until and owed.claimed_until > now):
-            return None
-        if known_tries not in (None, owed.tries):
-            return None
-        if _is_used(session, owed.stripe_user_id, owed.livemode):
-            session.delete(owed)
-            return None
-        key = platform_of(
-            session.get_one(Setting, 1, populate_existing=True), owed.livemode
-        ).secret_key
-        if not key:
-            _postpone(owed, now, "stripe-not-configured", needs_person=True)
-            return None
-        claim = _Claim(owed.id, owed.stripe_user_id, owed.client_id, key, now, owed.sent_at)
-        owed.tries, owed.error_code = owed.tries + 1, None
-        owed.sent_at, owed.claimed_until = now, now + lease
+        row = session.get(StripeDeauthorization, deauthorization_id)
+        if row is None:
+            return "pending"  # cancelled: the account is linked again
+        account = AccountKey(row.stripe_user_id, row.livemode)
+        lock_accounts(session, account)
+        row = _lock(session, deauthorization_id)
+        if row is None or row.done_at is not None:
+            return "pending" if row is None else "done"
+        now = current_time(session)
+        if not generic.is_claimable(row, now):
+            return "in-delivery"
+        if known_tries not in (None, row.tries):
+            return "pending"
+        if has_links(session, account):
+            session.delete(row)
+            return "pending"
+        setting = session.get_one(Setting, 1, populate_existing=True)
+        secret_key = platform_of(setting, account.livemode).secret_key
+        if not secret_key:
+            generic.postpone(row, now, "stripe-not-configured")
+            return "pending"
+        claim = _Claim(row.id, account, row.client_id, secret_key, now, row.sent_at)
+        generic.claim(row, now, timeout)
         return claim
 
 
@@ -162,36 +162,107 @@ def _lock(session: Session, deauthorization_id: int) -> StripeDeauthorization | 
     )
 
 
-def _settle(claim: _Claim, error: StripeError | None) -> bool:
-    """
-    Write down what came of telling Stripe; whether it is done.
+def _complete(claim: _Claim, error: StripeError | None) -> Delivery:
+    with transaction() as session:
+        row = _lock(session, claim.id)
+        if row is None:
+            return "pending"
+        if row.done_at is None:
+            generic.complete(
+                row,
+                current_time(session),
+                sent_at=claim.sent_at,
+                sent_before=claim.sent_before,
+                error=error,
+            )
+        is_done = row.done_at is not None
+    if error is not None:
+        log.warning("deauthorization pending", code=error.code, cause=error.cause)
+    return "done" if is_done else "pending"
 
-    `sent_at` becomes the moment at which we stopped waiting: until then the account may have been
-    cut, also one that was connected again after the request had left.
+
+def record_disconnection(session: Session, account: AccountKey, client_id: str) -> None:
+    """
+    Remember that *account* was disconnected, by now at the latest. The caller holds its lock.
+
+    An attempt to link it that began before must then ask Stripe whether it is connected all the
+    same, before it keeps the account.
+    """
+    now = current_time(session)
+    session.add(
+        StripeDeauthorization(
+            stripe_user_id=account.account_id,
+            livemode=account.livemode,
+            client_id=client_id,
+            sent_at=now,
+            done_at=now,
+        )
+    )
+
+
+def mark_disconnected(
+    session: Session, account: AccountKey, client_id: str, seen_at: datetime
+) -> None:
+    """
+    Finish what is pending for an account that Stripe no longer knew as connected at *seen_at*.
+
+    What was enqueued since stays, and so does what somebody is delivering right now: they will hear
+    of it themselves. The caller holds the account's lock.
+    """
+    now = current_time(session)
+    claimed_until = StripeDeauthorization.claimed_until
+    session.execute(
+        update(StripeDeauthorization)
+        .where(
+            is_of(account),
+            IS_PENDING,
+            StripeDeauthorization.client_id == client_id,
+            StripeDeauthorization.enqueued_at <= seen_at,
+            claimed_until.is_(None) | (claimed_until <= now),
+        )
+        .values(done_at=now, claimed_until=None, error_code=None, needs_person=False)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def mark_done(account_id: str) -> int:
+    """
+    Finish what is pending for the account, in both modes: a person has disconnected it.
+
+    The only way out where Stripe will never take it from us, because the keys of a former platform
+    are gone. Returns how many there were; the audit trail has each.
     """
     with transaction() as session:
-        owed = _lock(session, claim.id)
-        if owed is None or owed.done_at:
-            return owed is not None
-        now = session.scalar(select(database_now()))
-        owed.claimed_until, owed.sent_at = None, now
-        if error is None:
-            owed.error_code, owed.needs_person = None, False
-            if owed.owed_since <= claim.sent_at:
-                owed.done_at = now
-            else:
-                owed.next_try_at = now
-            return owed.done_at is not None
-        if not error.sent:
-            owed.sent_at = claim.sent_before
-        _postpone(owed, now, error.code, isinstance(error, StripeRejectedPlatform))
-    log.warning("deauthorization pending", code=error.code, cause=error.cause)
-    return False
+        accounts = [AccountKey(account_id, livemode) for livemode in (False, True)]
+        lock_accounts(session, *accounts)
+        now = current_time(session)
+        rows = session.scalars(
+            select(StripeDeauthorization).where(
+                StripeDeauthorization.stripe_user_id == account_id, IS_PENDING
+            )
+        ).all()
+        for row in rows:
+            generic.mark_done(row, now)
+            audit.record("stripe-deauthorization.forget", account_id, event_id=row.event_id)
+    return len(rows)
 
 
-def _postpone(
-    owed: StripeDeauthorization, now: datetime, error_code: str, needs_person: bool
-) -> None:
-    """Plan the next try: exponential back-off, kept in the row."""
-    owed.error_code, owed.needs_person = error_code, needs_person
-    owed.next_try_at = now + min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(owed.tries, 12))
+@dataclass(frozen=True)
+class Pending:
+    """A pending deauthorization as it is now; *is_claimed* while its lease goes on."""
+
+    tries: int
+    is_claimed: bool
+    lease_ended: bool
+
+
+def look_up(deauthorization_id: int) -> Pending | None:
+    """Return how a deauthorization is doing; None if it is not pending any more."""
+    db.session.rollback()
+    row = db.session.get(StripeDeauthorization, deauthorization_id, populate_existing=True)
+    now = current_time(db.session)
+    db.session.rollback()
+    if row is None or row.done_at is not None:
+        return None
+    is_claimed = not generic.is_claimable(row, now)
+    return Pending(row.tries, is_claimed, not is_claimed and row.claimed_until is not None)

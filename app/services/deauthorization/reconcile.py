@@ -1,33 +1,37 @@
 """
-Putting right what was left undone, as often as one likes and in any number of runs at once.
+Finishes what was left undone, as often as anybody likes and in any number of runs at once.
 
 Each piece of work is claimed in the database for itself, by the code that also does it elsewhere:
-whoever comes second finds it done or taken.
+a second run finds it done or claimed.
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.clients.stripe import StripeConnect
-from app.db.clock import database_now
-from app.db.reads import read
+from app.db.clock import current_time, database_now
+from app.db.reads import read, read_time
 from app.db.transactions import transaction
 from app.errors import StripeBusy
 from app.models import Event, StripeAuthorization, StripeDeauthorization, StripeLinkAttempt
 from app.services.accounts import status
 from app.services.deauthorization import outbox
+from app.services.deauthorization.problems import find_problems, rejected_account
 from app.services.linking import attempts
+from app.services.outbox import LEASE, Delivery
 from app.services.purge import purge
 
-MOST_ACCOUNTS = 200  # looked at in one run
-NOT_LOOKED_AT_FOR = timedelta(days=1)  # that is when an account is due
+MOST_ACCOUNTS = 200  # refreshed in one run
+NOT_REFRESHED_FOR = timedelta(days=1)  # after that an account is due
 JUST_NOW = timedelta(seconds=1)  # between runs that begin together
-PATIENCE = 3  # failures in a row, after which Stripe is not bothered further
+PATIENCE = 3  # unanswered calls in a row, after which Stripe is not asked any more
+PAUSE = 0.25  # seconds between two looks at a delivery under way
 Track = Callable[[str, Sequence[Any]], Iterable[Any]]
 
 
@@ -36,9 +40,11 @@ class Report:
     """What a run has done. Each of *problems* is a sentence on something that needs a person."""
 
     closed: int = 0
-    paid: int = 0
+    tried: int = 0
+    delivered: int = 0
     pending: int = 0
-    looked_at: int = 0
+    in_delivery: int = 0
+    refreshed: int = 0
     disconnected: list[str] = field(default_factory=list)
     purged: int = 0
     problems: list[str] = field(default_factory=list)
@@ -48,19 +54,20 @@ def reconcile(
     stripe: StripeConnect, *, only_due: bool = False, track: Track = lambda label, items: items
 ) -> Report:
     """
-    Close attempts whose time is over, pay what is owed to Stripe, look at accounts, and purge.
+    Close expired attempts, deliver pending deauthorizations, refresh accounts, and purge.
 
-    With *only_due*, what failed lately waits for its back-off, and an account is looked at once a
-    day; without, everything that is left is done now. *track* may show the progress.
+    With *only_due*, what failed lately waits for its back-off, what another process is delivering
+    is left to it, and an account is refreshed once a day. Without, everything is done now, after
+    waiting for deliveries under way (at most the time of one lease). *track* may show progress.
     """
-    started = read(select(database_now()))[0][0]
-    unless_since = started - (NOT_LOOKED_AT_FOR if only_due else JUST_NOW)
+    started = read_time()
     report = Report()
     report.closed = sum(map(_close, track("Attempts", _expired_attempts())))
-    _pay_debts(report, stripe, track, started if only_due else None)
-    _look_at_accounts(report, stripe, track, unless_since)
+    _deliver(report, stripe, track, started if only_due else None)
+    unless_since = started - (NOT_REFRESHED_FOR if only_due else JUST_NOW)
+    _refresh_accounts(report, stripe, track, unless_since)
     report.purged = purge()
-    report.problems = [*_debts_for_a_person(), *_interrupted_attempts()]
+    report.problems += find_problems()
     return report
 
 
@@ -72,14 +79,13 @@ def _expired_attempts() -> list[int]:
 
 
 def _close(attempt_id: int) -> bool:
-    """Close the attempt as interrupted, unless somebody finished it meanwhile."""
+    """Close the attempt as interrupted, unless it was finished meanwhile."""
     with transaction() as session:
         _lock_event_of(session, attempt_id)
         attempt = session.get(StripeLinkAttempt, attempt_id, populate_existing=True)
-        now = session.scalar(select(database_now()))
         if attempt is None or attempt.finished_at is not None:
             return False
-        return attempts.close_if_expired(session, attempt, now)
+        return attempts.close_if_expired(session, attempt, current_time(session))
 
 
 def _lock_event_of(session: Session, attempt_id: int) -> None:
@@ -91,32 +97,61 @@ def _lock_event_of(session: Session, attempt_id: int) -> None:
     )
 
 
-def _pay_debts(
+def _deliver(
     report: Report, stripe: StripeConnect, track: Track, due_until: datetime | None
 ) -> None:
     """
-    Tell Stripe what is owed. Nobody waits for another run: what it has claimed is passed over.
+    Deliver pending deauthorizations; the first, so that a lease is waited for once, not per row.
 
     The number of tries goes along, so that of several runs that began together one tries.
     """
-    debts = _debts(due_until)
+    give_up = time.monotonic()
+    if due_until is None:
+        give_up += stripe.timeout + LEASE.total_seconds()
     failures = 0
-    for debt in track("Deauthorizations", debts):
+    for row in track("Deauthorizations", _pending(due_until)):
         if failures == PATIENCE:
             break
-        if outbox.pay(debt.id, stripe, known_tries=debt.tries):
-            report.paid, failures = report.paid + 1, 0
+        outcome = outbox.deliver(row.id, stripe, known_tries=row.tries)
+        report.tried += 1
+        if outcome == "in-delivery":
+            outcome = _take_over(row.id, stripe, give_up)
+        if outcome == "done":
+            report.delivered, failures = report.delivered + 1, 0
+        elif outcome == "pending":
+            failures = failures + 1 if _was_unanswered(row.id) else 0
         else:
-            failures = failures + 1 if _was_unanswered(debt.id) else 0
-    report.pending = len(_debts(None))
+            report.in_delivery += 1
+    report.pending = len(_pending(None))
 
 
-def _debts(due_until: datetime | None) -> Sequence[Any]:
+def _take_over(deauthorization_id: int, stripe: StripeConnect, give_up: float) -> Delivery:
+    """
+    Wait for the process that is delivering; if it is dead, its lease ends: deliver in its place.
+
+    If it comes back with a failure, that was the try of this run.
+    """
+    while True:
+        pending = outbox.look_up(deauthorization_id)
+        if pending is None:
+            return "done"
+        if pending.lease_ended:
+            outcome = outbox.deliver(deauthorization_id, stripe, known_tries=pending.tries)
+            if outcome != "in-delivery":
+                return outcome
+        elif not pending.is_claimed:
+            return "pending"
+        if time.monotonic() >= give_up:
+            return "in-delivery"
+        time.sleep(PAUSE)
+
+
+def _pending(due_until: datetime | None) -> Sequence[Any]:
     row = StripeDeauthorization
-    owed = select(row.id, row.tries).where(row.done_at.is_(None))
+    pending = select(row.id, row.tries).where(outbox.IS_PENDING)
     if due_until is not None:
-        owed = owed.where(row.next_try_at <= due_until)
-    return read(owed.order_by(row.next_try_at, row.id))
+        pending = pending.where(row.next_try_at <= due_until)
+    return read(pending.order_by(row.next_try_at, row.id))
 
 
 def _was_unanswered(deauthorization_id: int) -> bool:
@@ -125,10 +160,10 @@ def _was_unanswered(deauthorization_id: int) -> bool:
     return any(each.error_code in ("stripe-unreachable", "stripe-timeout") for each in codes)
 
 
-def _look_at_accounts(
+def _refresh_accounts(
     report: Report, stripe: StripeConnect, track: Track, unless_since: datetime
 ) -> None:
-    """Look at the accounts that nobody has looked at for longest."""
+    """Refresh the accounts that were not refreshed for longest."""
     failures = 0
     for account_id, livemode in track("Accounts", _accounts(unless_since)):
         if failures == PATIENCE:
@@ -137,10 +172,12 @@ def _look_at_accounts(
             found = status.refresh(account_id, livemode, stripe, unless_since=unless_since)
         except StripeBusy:
             return
-        failures = failures + 1 if found == "unknown" else 0
-        report.looked_at += found != "not-due"
-        if found == "disconnected":
+        failures = failures + 1 if found.outcome == "unknown" else 0
+        report.refreshed += found.outcome != "not-due"
+        if found.outcome == "disconnected":
             report.disconnected.append(account_id)
+        if found.problem is not None:
+            report.problems.append(rejected_account(account_id, livemode, found.problem))
 
 
 def _accounts(unless_since: datetime) -> list[tuple[str, bool]]:
@@ -154,42 +191,3 @@ def _accounts(unless_since: datetime) -> list[tuple[str, bool]]:
         .limit(MOST_ACCOUNTS)
     )
     return [(each.stripe_user_id, each.livemode) for each in found]
-
-
-def _debts_for_a_person() -> list[str]:
-    row = StripeDeauthorization
-    found = read(
-        select(row.stripe_user_id, row.livemode, row.client_id, row.error_code)
-        .where(row.done_at.is_(None), row.needs_person)
-        .order_by(row.id)
-    )
-    return [
-        f"Account {each.stripe_user_id} ({_mode(each.livemode)} mode) could not be disconnected"
-        f" from {each.client_id}: {each.error_code}. Check the platform's keys with 'stripe check';"
-        " or disconnect it in the dashboard of that platform, and say so with"
-        f" 'stripe reconcile --forget {each.stripe_user_id}'."
-        for each in found
-    ]
-
-
-def _interrupted_attempts() -> list[str]:
-    """Return a sentence for each attempt that ended without an answer; each is told once."""
-    row = StripeLinkAttempt
-    with transaction() as session:
-        found = session.execute(
-            update(row)
-            .where(row.outcome == "interrupted", row.reported_at.is_(None))
-            .values(reported_at=database_now())
-            .returning(row.id, row.event_id, row.livemode, row.started_at)
-            .execution_options(synchronize_session=False)
-        ).all()
-    return [
-        f"Attempt {each.id} to link event {each.event_id} ({_mode(each.livemode)} mode, begun"
-        f" {each.started_at:%Y-%m-%d %H:%M} UTC) was interrupted. Stripe may have connected an"
-        " account that is not kept here: the log has it as needs-person if its id became known."
-        for each in sorted(found)
-    ]
-
-
-def _mode(livemode: bool) -> str:
-    return "live" if livemode else "test"

@@ -10,12 +10,12 @@ from app.auth.policy import DELETE_EVENT, EDIT_EVENT, Caller, require
 from app.clients.stripe import StripeConnect
 from app.db.clock import database_now
 from app.db.transactions import transaction
-from app.errors import Conflict, Forbidden, IdMismatch, Invalid
+from app.errors import Forbidden, IdMismatch, Invalid
 from app.extensions import db
 from app.models import Event, StripeAuthorization, UsersEventsRole
 from app.services import audit
 from app.services.deauthorization import outbox
-from app.services.events.queries import find_event, lock_event, read_event
+from app.services.events.queries import lock_event, read_event
 from app.services.linking import unlink
 from app.services.platform.registration import CURRENT_MODE
 
@@ -80,42 +80,16 @@ def delete_event(reference: str, caller: Caller, stripe: StripeConnect) -> None:
     """
     Delete the event softly and unlink it, in both modes.
 
-    Raises NotFound, Forbidden, LinkInProgress, and Conflict if its links change at this moment.
+    Raises NotFound, Forbidden, LinkInProgress.
     """
-    seen = _identities(_links(find_event(reference, caller)))
     with transaction() as session:
-        for _, livemode, account_id in seen:
-            outbox.lock_accounts(session, livemode, account_id)
         event, _ = lock_event(reference, caller)
         require(event.role, DELETE_EVENT)
-        unlink.refuse_while_linking(session, event)
-        links = _links(event)
-        if _identities(links) != seen:
-            raise Conflict(
-                "An account was connected or disconnected at this moment. Please try again."
-            )
-        owed = [unlink.erase(session, link, caller) for link in links]
+        enqueued = unlink.erase_links_of_event(session, event.id, caller)
         event.deleted_at = database_now()
         audit.record("event.delete", event.identifier, user_id=caller.id, event_id=event.id)
-    for deauthorization_id in filter(None, owed):
-        outbox.pay(deauthorization_id, stripe)
-
-
-def _links(event: Event) -> list[StripeAuthorization]:
-    """Return the event's links, test before live: the order in which accounts are locked."""
-    return list(
-        db.session.scalars(
-            select(StripeAuthorization)
-            .where(StripeAuthorization.event_id == event.id)
-            .order_by(StripeAuthorization.livemode)
-            .execution_options(populate_existing=True)
-        )
-    )
-
-
-def _identities(links: list[StripeAuthorization]) -> list[tuple[int, bool, str]]:
-    """Return what makes each link the one whose account is locked; the rows may go meanwhile."""
-    return [(link.id, link.livemode, link.stripe_user_id) for link in links]
+    for deauthorization_id in enqueued:
+        outbox.deliver(deauthorization_id, stripe)
 
 
 def _check_times(starts_at: Any, ends_at: Any) -> None:

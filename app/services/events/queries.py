@@ -9,7 +9,7 @@ from app.errors import NotFound
 from app.extensions import db
 from app.models import Event, Setting, StripeAuthorization, User, UsersEventsRole
 from app.services.identifiers import is_event
-from app.services.linking.links import seen
+from app.services.linking.links import to_view
 from app.services.platform.registration import CURRENT_MODE
 
 THERE_IS_NONE = "There is no such event."
@@ -133,5 +133,5 @@ def _with_link(row: Row, caller: Caller) -> Event:
     may_see = event.is_stripe_linked or event.role >= COORGANIZER
     event.stripe_authorization = None
     if authorization is not None and may_see:
-        event.stripe_authorization = seen(authorization, event.role)
+        event.stripe_authorization = to_view(authorization, event.role)
     return event

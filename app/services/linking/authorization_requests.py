@@ -13,22 +13,21 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.auth.policy import CONNECT, Caller, require
-from app.db.clock import database_now
+from app.db.clock import current_time
 from app.db.transactions import transaction
-from app.errors import Invalid, StateInvalid
+from app.errors import Invalid
 from app.models import Event, StripeAuthorizationRequest, User
 from app.services.events.queries import lock_event
 from app.services.linking.links import LinkedEvent
 from app.services.platform.countries import country_code
 from app.services.platform.registration import current_platform
 
-LIFETIME = timedelta(minutes=60)  # creating a Stripe account on the way takes long
-STATE = "/data/attributes/state"
+LIFETIME = timedelta(minutes=60)  # creating a Stripe account on the way takes a while
 
 
 @dataclass(frozen=True)
 class AuthorizationRequest:
-    """Where the browser goes, and the state that it must bring back."""
+    """Where the browser goes, and the state with which it must come back."""
 
     id: int
     event: LinkedEvent
@@ -52,14 +51,14 @@ def create_request(
     connect_url: str,
 ) -> AuthorizationRequest:
     """
-    Hand out a state for *caller* and the event, in the current mode.
+    Issue a state for *caller* and the event, in the current mode.
 
     Raises Invalid (redirect URI), NotFound, Forbidden, StripeNotConfigured.
     """
     redirect_uri = _checked_uri(redirect_uri, allowed_uris)
     state = secrets.token_urlsafe(32)
     with transaction() as session:
-        event, setting = lock_event(event_reference, caller, pointer="/data/relationships/event")
+        event, setting = lock_event(event_reference, caller, field="event")
         require(event.role, CONNECT)
         platform = current_platform(setting)
         email = session.scalar(select(User.email).where(User.id == caller.id))
@@ -69,7 +68,7 @@ def create_request(
             event_id=event.id,
             livemode=platform.livemode,
             redirect_uri=redirect_uri,
-            expires_at=session.scalar(select(database_now())) + LIFETIME,
+            expires_at=current_time(session) + LIFETIME,
         )
         session.add(request)
     url = _authorize_url(connect_url, platform.client_id, state, redirect_uri, email, event)
@@ -87,8 +86,8 @@ def _checked_uri(redirect_uri: str | None, allowed_uris: Sequence[str]) -> str:
     redirect_uri = allowed_uris[0] if redirect_uri is None else redirect_uri
     if redirect_uri not in allowed_uris:
         raise Invalid(
-            "This address is not one that Stripe may send the browser back to.",
-            pointer="/data/attributes/redirect-uri",
+            "Stripe may not send the browser back to this address.",
+            field="redirect_uri",
         )
     return redirect_uri
 
@@ -110,46 +109,20 @@ def _authorize_url(
     return f"{connect_url}/oauth/authorize?{urlencode(query)}"
 
 
-def check_presence(state: str | None, required: bool) -> None:
-    """Raise StateInvalid if there is no state although one is required."""
-    if required and state is None:
-        raise StateInvalid(
-            "The connection must be started here. Please connect with Stripe again.", pointer=STATE
-        )
-
-
-def consume(
-    session: Session, state: str, caller: Caller, event: Event, livemode: bool, now: datetime
-) -> int:
+def find_trip(session: Session, state: str) -> StripeAuthorizationRequest | None:
     """
-    Take *state*, once: before the code is spent. Returns the id of its request, for `release`.
+    Return the authorization request that *state* belongs to, None if there is none.
 
-    Raises StateInvalid if it is unknown, used, expired, or bound to anything else.
+    Who holds the lock of its event may set `used_at`: nobody else consumes the state meanwhile.
     """
-    taken = session.scalar(
-        update(StripeAuthorizationRequest)
-        .where(
-            StripeAuthorizationRequest.state_hash == _hash(state),
-            StripeAuthorizationRequest.user_id == caller.id,
-            StripeAuthorizationRequest.event_id == event.id,
-            StripeAuthorizationRequest.livemode == livemode,
-            StripeAuthorizationRequest.expires_at > now,
-            StripeAuthorizationRequest.used_at.is_(None),
-        )
-        .values(used_at=now)
-        .returning(StripeAuthorizationRequest.id)
-        .execution_options(synchronize_session=False)
+    found = select(StripeAuthorizationRequest).where(
+        StripeAuthorizationRequest.state_hash == _hash(state)
     )
-    if taken is None:
-        raise StateInvalid(
-            "This trip to Stripe was not started here, or is over. Please connect again.",
-            pointer=STATE,
-        )
-    return taken
+    return session.scalars(found).one_or_none()
 
 
 def release(session: Session, request_id: int | None) -> None:
-    """Give a state back that was taken for a code which was demonstrably not sent."""
+    """Free the state that came with a code which was demonstrably not sent."""
     if request_id is not None:
         session.execute(
             update(StripeAuthorizationRequest)

@@ -1,220 +1,160 @@
-"""
-Claiming an authorization code: every check, in order, and the attempt that the database keeps.
-"""
+"""Claiming: gather the facts, let `decisions.judge_start` decide, and commit the attempt."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, inspect, select
+from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
-from app.auth.policy import CONNECT, Caller, require
-from app.db.clock import database_now
+from app.auth.policy import Caller
+from app.db.clock import current_time
 from app.db.transactions import transaction
-from app.errors import (
-    AlreadyLinked,
-    CodeAlreadyUsed,
-    NotFound,
-    RememberedFailure,
-    ServiceError,
-    StripeDisabled,
-    StripeModeMismatch,
+from app.errors import CodeAlreadyUsed, Invalid, ServiceError
+from app.models import (
+    Event,
+    Setting,
+    StripeAuthorization,
+    StripeAuthorizationRequest,
+    StripeLinkAttempt,
 )
-from app.models import Event, Setting, StripeAuthorization, StripeLinkAttempt
 from app.services.events.queries import lock_event
-from app.services.linking import attempts, authorization_requests
-from app.services.platform.registration import Platform, current_platform, digest_code
+from app.services.linking import attempts
+from app.services.linking.authorization_requests import find_trip
+from app.services.linking.decisions import StartFacts, judge_start
+from app.services.linking.request import NO_SOURCE, LinkRequest, LinkResult, Method
+from app.services.platform.registration import Platform, digest_code, platform_of
 
-EVENT = "/data/relationships/event"
-CODE = "/data/attributes/stripe-auth-code"
-# Beyond the time that Stripe has to answer: a little less than the 10 s that are promised, so that
-# whoever asks at their very end is served.
-LEASE = timedelta(seconds=9.5)
-
-
-def _attempts(name: str) -> Any:
-    """
-    Return the attempts under another name, with every column looked up already.
-
-    SQLAlchemy looks them up at their first use; two threads that did it at once could leave a
-    column of the bare table there for good, and every link of that process would fail.
-    """
-    alias = aliased(StripeLinkAttempt, name=name)
-    for attribute in inspect(StripeLinkAttempt).column_attrs:
-        getattr(alias, attribute.key).__clause_element__()
-    return alias
-
-
-Known, Current = _attempts("known"), _attempts("current")
-# Built once: putting it together takes longer than running it.
-FACTS = (
-    select(database_now(), StripeAuthorization, Known, Current)
-    .select_from(Event)
-    .outerjoin(
-        StripeAuthorization,
-        (StripeAuthorization.event_id == Event.id)
-        & (StripeAuthorization.livemode == bindparam("livemode")),
-    )
-    .outerjoin(
-        Known,
-        (Known.stripe_auth_code == bindparam("digest"))
-        & (Known.outcome.is_(None) | (Known.outcome != "not-sent")),
-    )
-    .outerjoin(Current, (Current.event_id == Event.id) & Current.finished_at.is_(None))
-    .where(Event.id == bindparam("event_id"))
-)
-
-
-@dataclass(frozen=True)
-class Wish:
-    """
-    What a caller asks for: to link *event* (id or identifier) by *code*.
-
-    *replacing* is the id of the link whose place the new one takes. *timeout* is what Stripe has
-    for its answer, in seconds; *state_required* refuses a link without a state of ours.
-    """
-
-    event: str
-    caller: Caller
-    code: str
-    state: str | None
-    state_required: bool
-    timeout: float
-    replacing: int | None = None
-
-    def __repr__(self) -> str:
-        return f"<Wish to link event {self.event}>"
+USED = "This authorization code was used before. Please connect with Stripe again."
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to send one code to Stripe, and what its grant is to be kept for."""
+    """The right to ask Stripe once, and what the account it grants is to be stored for."""
 
     attempt_id: int
     event_id: int
     caller: Caller
     platform: Platform
-    code_digest: str
+    method: Method
+    code_digest: str | None
     replacing: int | None
-    replaced_account: str | None
 
 
-def claim_code(wish: Wish, reserve: Callable[[], Any]) -> Claim | StripeAuthorization:
+def claim_attempt(request: LinkRequest, reserve: Callable[[], Any]) -> Claim | LinkResult:
     """
-    Commit the attempt that may send the code, or return the link that this code made.
+    Commit the attempt that may ask Stripe, or return the link that the same code made before.
 
-    *reserve* takes a place for a call to Stripe, or raises StripeBusy; it is asked last, so that
-    whoever is refused needs none. Raises NotFound, Forbidden, CodeAlreadyUsed, RememberedFailure,
-    LinkInProgress, StripeDisabled, AlreadyLinked, StripeModeMismatch, StripeNotConfigured,
-    StateInvalid or StripeBusy; the code is not spent then, nor the state.
+    *reserve* acquires a place for a call to Stripe, or raises StripeBusy; it is asked last, so that
+    a request that is refused anyway needs none. Raises Invalid, NotFound and what `judge_start`
+    raises; neither the code nor the state is spent then.
     """
+    if request.method != "oauth":
+        raise Invalid(
+            NO_SOURCE, field="code"
+        )  # there is no onboarding that a state could belong to
     try:
         with transaction() as session:
             try:
-                return _decide(session, wish, reserve)
+                return _claim(session, request, reserve)
             except ServiceError as error:
                 refusal = error  # and commit: an expired attempt that was closed stays closed
     except IntegrityError:
-        raise _used() from None  # another event claimed the code at the same moment
+        raise CodeAlreadyUsed(USED, field="code") from None  # another event claimed it just now
     raise refusal
 
 
-def _decide(
-    session: Session, wish: Wish, reserve: Callable[[], Any]
-) -> Claim | StripeAuthorization:
-    event, setting = lock_event(wish.event, wish.caller, pointer=EVENT)
-    require(event.role, CONNECT)
-    digest = digest_code(wish.code, setting, session)
-    now, link, known, current = _facts(session, event, setting, digest)
-    if known is not None:
-        return _answer_again(session, event, known, now, wish.replacing)
-    if not event.can_pay_by_stripe:
-        raise StripeDisabled("Payment by Stripe is switched off for this event.", pointer=EVENT)
-    attempts.refuse_if_under_way(session, current, now)
-    _check_link(session, link, setting, wish.replacing)
-    platform = current_platform(setting)
-    request_id = None
-    authorization_requests.check_presence(wish.state, wish.state_required)
+def _claim(
+    session: Session, request: LinkRequest, reserve: Callable[[], Any]
+) -> Claim | LinkResult:
+    event, setting = lock_event(request.event, request.caller, field="event")
+    digest = digest_code(request.code, setting, session) if request.code is not None else None
+    facts = _gather(session, request, event, setting, digest)
+    made = judge_start(request, facts)
+    if made is not None:
+        return LinkResult(made, created=False)
     reserve()
-    if wish.state is not None:
-        request_id = authorization_requests.consume(
-            session, wish.state, wish.caller, event, platform.livemode, now
-        )
+    if facts.trip is not None:
+        facts.trip.used_at = facts.now
     attempt = StripeLinkAttempt(
         event_id=event.id,
-        user_id=wish.caller.id,
+        user_id=request.caller.id,
+        method=request.method,
         stripe_auth_code=digest,
-        livemode=platform.livemode,
-        state_checked=request_id is not None,
-        request_id=request_id,
-        started_at=now,
-        expires_at=now + timedelta(seconds=wish.timeout) + LEASE,
+        livemode=facts.platform.livemode,
+        state_checked=facts.trip is not None,
+        request_id=facts.trip.id if facts.trip is not None else None,
+        started_at=facts.now,
+        expires_at=facts.now + timedelta(seconds=request.timeout) + attempts.LEASE,
     )
     session.add(attempt)
     session.flush()
-    replaced = link.stripe_user_id if link is not None else None
-    return Claim(attempt.id, event.id, wish.caller, platform, digest, wish.replacing, replaced)
-
-
-def _facts(session: Session, event: Event, setting: Setting, digest: str) -> Row:
-    """Return the database's time, the link of this mode, who has the code, who has the event."""
-    known = {"event_id": event.id, "livemode": setting.livemode, "digest": digest}
-    return session.execute(FACTS, known).one()
-
-
-def _answer_again(
-    session: Session, event: Event, known: StripeLinkAttempt, now: Any, replacing: int | None
-) -> StripeAuthorization:
-    """
-    Answer a code that was seen before from memory: Stripe must never see it again.
-
-    The code of the event's link in the other mode is none for the link that is to be replaced.
-    """
-    if known.event_id != event.id:
-        raise _used()
-    attempts.refuse_if_under_way(session, known, now)
-    if known.outcome in ("refused", "failed"):
-        raise RememberedFailure(
-            known.status or 0,
-            known.error_code or "",
-            known.detail or "",
-            pointer=known.pointer,
-            meta={"stripe-error": known.stripe_error} if known.stripe_error else None,
-        )
-    if known.outcome == "linked":
-        made = session.get(StripeAuthorization, known.authorization_id)
-        if (
-            made is not None
-            and made.stripe_auth_code == known.stripe_auth_code
-            and replacing in (None, made.id)
-        ):
-            return made
-    raise _used()
-
-
-def _check_link(
-    session: Session, link: StripeAuthorization | None, setting: Setting, replacing: int | None
-) -> None:
-    """
-    A first link needs an event without one; a new code for a link needs that link, in this mode.
-    """
-    if replacing is None:
-        if link is not None:
-            raise AlreadyLinked(
-                "A Stripe account is connected to this event already. Disconnect it first.",
-                pointer=EVENT,
-            )
-    elif link is None or link.id != replacing:
-        if session.get(StripeAuthorization, replacing) is None:
-            raise NotFound("This account is not connected any more.")
-        mode = "live" if setting.livemode else "test"
-        raise StripeModeMismatch(f"The platform is in {mode} mode, this account is not.")
-
-
-def _used() -> CodeAlreadyUsed:
-    return CodeAlreadyUsed(
-        "This authorization code was used before. Please connect with Stripe again.", pointer=CODE
+    return Claim(
+        attempt_id=attempt.id,
+        event_id=event.id,
+        caller=request.caller,
+        platform=facts.platform,
+        method=request.method,
+        code_digest=digest,
+        replacing=request.replacing,
     )
+
+
+def _gather(
+    session: Session, request: LinkRequest, event: Event, setting: Setting, digest: str | None
+) -> StartFacts:
+    """Read what decides, under the event's lock; an attempt whose lease has ended is closed."""
+    now = current_time(session)
+    known, current = _find_attempts(session, event.id, digest)
+    for attempt in (known, current):
+        if attempt is not None and attempt.event_id == event.id:
+            attempts.close_if_expired(session, attempt, now)
+    known_link_id = known.authorization_id if known is not None else None
+    wanted = (known_link_id, request.replacing)
+    links = _find_links(session, event.id, [each for each in wanted if each is not None])
+    by_id = {link.id: link for link in links}
+    ours = [
+        link for link in links if link.event_id == event.id and link.livemode == setting.livemode
+    ]
+    return StartFacts(
+        now=now,
+        event_id=event.id,
+        role=event.role,
+        can_pay_by_stripe=event.can_pay_by_stripe,
+        platform=platform_of(setting, setting.livemode),
+        known=known,
+        known_link=by_id.get(known_link_id or 0),
+        current=current,
+        link=next(iter(ours), None),
+        replaced=by_id.get(request.replacing or 0),
+        trip=_find_trip(session, request),
+    )
+
+
+def _find_attempts(
+    session: Session, event_id: int, digest: str | None
+) -> tuple[StripeLinkAttempt | None, StripeLinkAttempt | None]:
+    """Return the attempt that used the code, unless it was not sent, and the unfinished one."""
+    row = StripeLinkAttempt
+    used = (row.stripe_auth_code == digest) & (row.outcome.is_(None) | (row.outcome != "not-sent"))
+    found = session.scalars(select(row).where(or_(used, attempts.is_unfinished(event_id)))).all()
+    known = [
+        each
+        for each in found
+        if digest is not None and each.stripe_auth_code == digest and each.outcome != "not-sent"
+    ]
+    current = [each for each in found if each.event_id == event_id and each.finished_at is None]
+    return next(iter(known), None), next(iter(current), None)
+
+
+def _find_links(session: Session, event_id: int, ids: list[int]) -> list[StripeAuthorization]:
+    """Return the event's links, and those with one of *ids*."""
+    row = StripeAuthorization
+    found = select(row).where(or_(row.event_id == event_id, row.id.in_(ids)))
+    return list(session.scalars(found))
+
+
+def _find_trip(session: Session, request: LinkRequest) -> StripeAuthorizationRequest | None:
+    return None if request.state is None else find_trip(session, request.state)

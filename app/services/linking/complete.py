@@ -1,232 +1,200 @@
 """
-One try to settle an attempt, in one transaction: keep the account, refuse it, or doubt it.
+Completing an attempt, in one transaction: store the account, or refuse it and give it back.
 
-The locks, in this order: the accounts, then the event and the attempt.
+Locks are taken in the order event, accounts, attempt. `decisions.judge_completion` decides.
 """
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Row, bindparam, func, or_, select, true
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.auth.policy import ADMIN, ORGANIZER, Role, role_rank
+from app.auth.policy import ADMIN, ANYONE, Role, role_rank
 from app.clients.stripe import ConnectedAccount
-from app.db.clock import database_now
+from app.db.clock import current_time
 from app.db.transactions import transaction
-from app.errors import (
-    Conflict,
-    Forbidden,
-    NotFound,
-    ServiceError,
-    StripeDisabled,
-    StripeError,
-    StripeModeMismatch,
-    StripeRefused,
-    StripeRejectedPlatform,
-)
-from app.models import (
-    Event,
-    Setting,
-    StripeAuthorization,
-    StripeDeauthorization,
-    StripeLinkAttempt,
-    User,
-)
+from app.errors import Conflict, ServiceError
+from app.models import Event, Setting, StripeAuthorization, StripeLinkAttempt, User
 from app.services import audit
+from app.services.accounts.links import AccountKey, account_of, lock_links_of_event
 from app.services.deauthorization import outbox
-from app.services.linking import attempts, authorization_requests
-from app.services.linking.claim import EVENT, Claim
-
-REFUSED = (StripeRefused, StripeModeMismatch, StripeRejectedPlatform)
-IS_OPEN = StripeDeauthorization.done_at.is_(None)
-# What Stripe was, or is to be, told of the account.
-DEBTS = (
-    select(
-        func.max(outbox.TOLD_UNTIL).label("cut_at"),
-        func.max(StripeDeauthorization.claimed_until).filter(IS_OPEN).label("cutting_until"),
-        func.count().filter(IS_OPEN).label("owed"),
-    )
-    .where(
-        StripeDeauthorization.stripe_user_id == bindparam("account_id"),
-        StripeDeauthorization.livemode == bindparam("mode"),
-    )
-    .subquery("debts")
-)
-# Built once: putting it together takes longer than running it.
-LOCKED = (
-    select(
-        StripeLinkAttempt,
-        Event,
-        StripeAuthorization,
-        database_now().label("now"),
-        (Setting.stripe_mode == "production").label("livemode"),
-        role_rank(Event.id, bindparam("caller_id")).label("rank"),
-        or_(User.is_admin, User.is_super_admin).label("is_admin"),
-        or_(User.is_blocked, User.deleted_at.is_not(None)).label("is_gone"),
-        DEBTS,
-    )
-    .join(Event, Event.id == StripeLinkAttempt.event_id)
-    .join(Setting, Setting.id == 1)
-    .join(User, User.id == bindparam("caller_id"))
-    .join(DEBTS, true())
-    .outerjoin(
-        StripeAuthorization,
-        (StripeAuthorization.event_id == Event.id)
-        & (StripeAuthorization.livemode == bindparam("mode")),
-    )
-    .where(StripeLinkAttempt.id == bindparam("attempt_id"))
-    .with_for_update(key_share=True, of=(Event, StripeLinkAttempt))
-    .execution_options(populate_existing=True)
-)
+from app.services.linking import attempts
+from app.services.linking.authorization_requests import release
+from app.services.linking.claim import Claim
+from app.services.linking.decisions import CompletionFacts, judge_completion, judge_failure
+from app.services.platform.identity import known_platform_id
 
 
 @dataclass(frozen=True)
-class Settlement:
+class Completion:
     """
-    What a try came to: a link, a refusal, or doubt whether the account was just cut at Stripe.
+    What a try to complete came to: a link, a refusal, or doubt whether Stripe has disconnected the
+    account meanwhile.
 
-    *owed* is what is to be paid to Stripe then. *cut_at* is when Stripe was last told to cut the
-    account; somebody still waits for the answer while *is_cutting*.
+    *enqueued* are the deauthorizations to deliver then. *disconnected_at* is when Stripe was last
+    told to disconnect it; *is_delivering* while the answer is still awaited.
     """
 
     authorization: StripeAuthorization | None = None
     error: ServiceError | None = None
-    owed: list[int | None] = field(default_factory=list)
-    cut_at: datetime | None = None
-    is_cutting: bool = False
+    enqueued: list[int] = field(default_factory=list)
+    disconnected_at: datetime | None = None
+    is_delivering: bool = False
 
 
-def keep_once(claim: Claim, account: ConnectedAccount, confirmed: datetime | None) -> Settlement:
+def complete_attempt(
+    claim: Claim, granted: ConnectedAccount, confirmed: datetime | None
+) -> Completion:
     """
-    Keep *account* if the attempt is unfinished and everything still allows it.
+    Store the account that was *granted*, if the attempt is unfinished and it is still allowed.
 
-    *confirmed* is a cut after which Stripe said that the account is connected all the same.
+    *confirmed* is a disconnection after which Stripe said that it is connected all the same.
     """
+    account = AccountKey(granted.account_id, granted.livemode)
     with transaction() as session:
-        found = _lock(session, claim, account.account_id)
-        if found is None:
-            return _close(session, claim, None, account.account_id, _was_closed())
-        if found.StripeLinkAttempt.outcome == "linked":
-            made = found.StripeLinkAttempt.authorization_id  # an earlier commit came through
-            return Settlement(session.get_one(StripeAuthorization, made))
-        error = _judge(found, claim)
-        if error is not None:
-            return _close(session, claim, found, account.account_id, error)
-        if _may_be_cut(found, confirmed):
-            is_cutting = found.cutting_until is not None and found.cutting_until > found.now
-            return Settlement(cut_at=found.cut_at, is_cutting=is_cutting)
-        return _store(session, claim, account, found)
+        facts, links = _gather(session, claim, account)
+        verdict = judge_completion(facts, claim.platform.livemode, confirmed)
+        if isinstance(verdict, ServiceError):
+            return _refuse(session, claim, facts, account, verdict)
+        if verdict == "doubtful":
+            return Completion(
+                disconnected_at=facts.disconnected_at, is_delivering=facts.is_delivering
+            )
+        if verdict == "stored":
+            return _stored(session, claim, facts, account)
+        link = next((each for each in links if each.livemode == account.livemode), None)
+        return _store(session, claim, granted, facts, link)
 
 
-def refuse_once(claim: Claim, account_id: str | None, error: ServiceError) -> Settlement:
+def refuse_attempt(claim: Claim, account_id: str | None, error: ServiceError) -> Completion:
     """Finish the attempt with *error*; the account that Stripe named, if any, is given back."""
+    account = None if account_id is None else AccountKey(account_id, claim.platform.livemode)
     with transaction() as session:
-        found = _lock(session, claim, account_id)
-        return _close(session, claim, found, account_id, error)
+        facts, _ = _gather(session, claim, account)
+        return _refuse(session, claim, facts, account, error)
 
 
-def _lock(session: Session, claim: Claim, account_id: str | None) -> Row | None:
-    """Lock accounts, attempt and event; return all that the decision needs, as of now."""
-    livemode = claim.platform.livemode
-    outbox.lock_accounts(session, livemode, *filter(None, (account_id, claim.replaced_account)))
-    known = {
-        "attempt_id": claim.attempt_id,
-        "caller_id": claim.caller.id,
-        "account_id": account_id,
-        "mode": livemode,
-    }
-    return session.execute(LOCKED, known).one_or_none()
+def _gather(
+    session: Session, claim: Claim, account: AccountKey | None
+) -> tuple[CompletionFacts, list[StripeAuthorization]]:
+    """Lock event, accounts and attempt; return what decides, as of now, and the event's links."""
+    event = session.get(
+        Event, claim.event_id, with_for_update={"key_share": True}, populate_existing=True
+    )
+    links = lock_links_of_event(session, claim.event_id, *filter(None, (account,)))
+    attempt = session.get(
+        StripeLinkAttempt, claim.attempt_id, with_for_update=True, populate_existing=True
+    )
+    told = outbox.delivery_state(session, account) if account else outbox.DeliveryState()
+    facts = CompletionFacts(
+        now=current_time(session),
+        attempt=attempt,
+        event=event,
+        role=_role_now(session, claim),
+        livemode=session.scalars(select(Setting.stripe_mode)).one() == "production",
+        disconnected_at=told.disconnected_at,
+        delivering_until=told.delivering_until,
+        has_pending=told.pending > 0,
+    )
+    return facts, links
 
 
-def _judge(found: Row, claim: Claim) -> ServiceError | None:
-    """Return what has changed since the claim so that the account may not be kept."""
-    if found.StripeLinkAttempt.finished_at is not None:
-        return _was_closed()
-    event = found.Event
-    role = ADMIN if found.is_admin else Role(found.rank or 0)
-    if event.deleted_at is not None:
-        return NotFound("There is no such event.", pointer=EVENT)
-    if found.is_gone or role < ORGANIZER:
-        return Forbidden("You may not connect a Stripe account to this event any more.")
-    if not event.can_pay_by_stripe:
-        return StripeDisabled("Payment by Stripe was switched off meanwhile.", pointer=EVENT)
-    if found.livemode != claim.platform.livemode:
-        return StripeModeMismatch(
-            "The platform was switched between test and live meanwhile. Please connect again."
-        )
-    return None
+def _role_now(session: Session, claim: Claim) -> Role:
+    """Return what the caller is to the event by now; nothing if they were blocked or deleted."""
+    found = session.execute(
+        select(User, role_rank(claim.event_id, User.id))
+        .where(User.id == claim.caller.id)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if found is None or found[0].is_blocked or found[0].deleted_at is not None:
+        return ANYONE
+    user, rank = found
+    return ADMIN if user.is_admin or user.is_super_admin else Role(rank or ANYONE)
 
 
-def _was_closed() -> Conflict:
-    return Conflict("This attempt took too long and was closed. Please connect again.")
+def _refuse(
+    session: Session,
+    claim: Claim,
+    facts: CompletionFacts,
+    account: AccountKey | None,
+    error: ServiceError,
+) -> Completion:
+    """Finish the attempt, unless it is, and enqueue the account's deauthorization."""
+    attempt = facts.attempt
+    if attempt is not None and attempt.finished_at is None:
+        outcome = judge_failure(error)
+        if outcome == "not-sent":
+            release(session, attempt.request_id)
+        attempts.finish(attempt, outcome, facts.now, error)
+    if account is None:
+        return Completion(error=error)
+    enqueued = _give_back(session, claim, account, claim.platform.client_id)
+    return Completion(error=error, enqueued=enqueued)
 
 
-def _may_be_cut(found: Row, confirmed: datetime | None) -> bool:
-    """Whether Stripe was told to cut the account since the attempt began, or still is."""
-    cut_at = found.cut_at
-    return bool(cut_at and cut_at >= found.StripeLinkAttempt.started_at and cut_at != confirmed)
+def _stored(
+    session: Session, claim: Claim, facts: CompletionFacts, account: AccountKey
+) -> Completion:
+    """Return the link that an earlier commit stored, unless it has been erased since."""
+    link_id = facts.attempt.authorization_id if facts.attempt is not None else None
+    link = session.get(StripeAuthorization, link_id) if link_id is not None else None
+    if link is None:
+        gone = Conflict("The account was disconnected at this moment. Please connect again.")
+        return _refuse(session, claim, facts, account, gone)
+    return Completion(link)
 
 
-def _close(
-    session: Session, claim: Claim, found: Row | None, account_id: str | None, error: ServiceError
-) -> Settlement:
-    """Finish the attempt, unless it is, and owe the account back to Stripe."""
-    if found is not None and found.StripeLinkAttempt.finished_at is None:
-        attempt = found.StripeLinkAttempt
-        outcome = "refused" if isinstance(error, REFUSED) else "failed"
-        if isinstance(error, StripeError) and not error.sent:
-            outcome = "not-sent"
-            authorization_requests.release(session, attempt.request_id)
-        attempts.close(attempt, outcome, found.now, error)
-    owed = None
-    if account_id is not None:
-        owed = outbox.owe(
-            session,
-            account_id,
-            livemode=claim.platform.livemode,
-            client_id=claim.platform.client_id,
-            event_id=claim.event_id,
-        )
-    return Settlement(error=error, owed=[owed])
-
-
-def _store(session: Session, claim: Claim, account: ConnectedAccount, found: Row) -> Settlement:
-    """Write the link, new or in the place of the old one, and finish the attempt."""
-    authorization = found.StripeAuthorization or StripeAuthorization(event_id=claim.event_id)
-    replaced, replaced_client_id = authorization.stripe_user_id, authorization.client_id
-    authorization.livemode = account.livemode
-    authorization.stripe_user_id = account.account_id
-    authorization.stripe_secret_key = account.access_token
-    authorization.stripe_refresh_token = account.refresh_token
-    authorization.stripe_publishable_key = account.publishable_key
-    authorization.stripe_auth_code = claim.code_digest
-    authorization.scope = account.scope
-    authorization.client_id = claim.platform.client_id
-    authorization.linked_by_id = claim.caller.id
-    authorization.linked_at = found.now
-    authorization.account_status = "unknown"
-    authorization.display_name = authorization.account_checked_at = None
-    session.add(authorization)
+def _store(
+    session: Session,
+    claim: Claim,
+    granted: ConnectedAccount,
+    facts: CompletionFacts,
+    link: StripeAuthorization | None,
+) -> Completion:
+    """Store the link, new or in the place of the old one, and finish the attempt."""
+    replaced = None if link is None else (account_of(link), link.client_id)
+    link = link or StripeAuthorization(event_id=claim.event_id)
+    _write(link, claim, granted, facts.now)
+    session.add(link)
     session.flush()
-    if found.owed:
-        outbox.cancel(session, account.account_id, account.livemode)
-    owed = None
-    if replaced is not None and replaced != account.account_id:
-        owed = outbox.owe(
-            session,
-            replaced,
-            livemode=account.livemode,
-            client_id=replaced_client_id,
-            event_id=claim.event_id,
-        )
-    attempt = found.StripeLinkAttempt
-    attempts.close(attempt, "linked", found.now)
-    attempt.authorization_id = authorization.id
+    account = account_of(link)
+    if facts.has_pending:
+        outbox.cancel(session, account)
+    enqueued = []
+    if replaced is not None and replaced[0] != account:
+        enqueued = _give_back(session, claim, *replaced)
+    if facts.attempt is not None:
+        attempts.finish(facts.attempt, "linked", facts.now)
+        facts.attempt.authorization_id = link.id
     audit.record(
         "stripe-authorization.link" if replaced is None else "stripe-authorization.relink",
         account.account_id,
         user_id=claim.caller.id,
         event_id=claim.event_id,
     )
-    return Settlement(authorization, owed=[owed])
+    return Completion(link, enqueued=enqueued)
+
+
+def _write(
+    link: StripeAuthorization, claim: Claim, granted: ConnectedAccount, now: datetime
+) -> None:
+    link.livemode = granted.livemode
+    link.stripe_user_id = granted.account_id
+    link.stripe_secret_key = granted.access_token
+    link.stripe_refresh_token = granted.refresh_token
+    link.stripe_publishable_key = granted.publishable_key
+    link.stripe_auth_code = claim.code_digest
+    link.method = claim.method
+    link.scope = granted.scope
+    link.client_id = claim.platform.client_id
+    link.platform_account_id = known_platform_id(claim.platform)
+    link.linked_by_id = claim.caller.id
+    link.linked_at = now
+    link.account_status = "unknown"
+    link.display_name = link.country = link.account_checked_at = None
+
+
+def _give_back(session: Session, claim: Claim, account: AccountKey, client_id: str) -> list[int]:
+    enqueued = outbox.enqueue(session, account, client_id=client_id, event_id=claim.event_id)
+    return [] if enqueued is None else [enqueued]

@@ -1,34 +1,28 @@
 """
-Linking an event to a Stripe account, in three steps.
+Linking an event to a Stripe account: claim, ask Stripe, complete.
 
-Claim the code (a short transaction), exchange it (no database), keep what was granted or give it
-back (a short transaction). The attempt is committed before anything is sent, so the database
-decides who may go to Stripe, and a code goes there at most once, ever.
+Claiming and completing are short transactions; no connection to the database is held while Stripe
+is asked. The attempt is committed before anything is sent, so the database decides which request
+may ask, and a code goes to Stripe at most once, ever.
 """
 
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
-
-from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 
 from app.clients.stripe import AccountNotConnected, ConnectedAccount, StripeConnect
 from app.errors import NotSaved, StripeError, StripeUnreadable
 from app.models import StripeAuthorization
 from app.security.logs import log
 from app.services.deauthorization import outbox
-from app.services.linking.claim import CODE, Claim, Wish, claim_code
-from app.services.linking.complete import Settlement, keep_once, refuse_once
+from app.services.linking.claim import Claim, claim_attempt
+from app.services.linking.complete import Completion, complete_attempt, refuse_attempt
+from app.services.linking.request import LinkRequest, LinkResult
+from app.services.persistence import DATABASE_AWAY, pause, persist
 
-PATIENCE = 12  # seconds without a database before giving up
-PAUSE = 0.2  # seconds between two tries
-VERIFYING = 3  # seconds to find out whether an account was just cut
-DATABASE_AWAY = (OperationalError, InterfaceError, TimeoutError)
-T = TypeVar("T")
+VERIFYING = 3  # seconds to find out whether an account was just disconnected
 
 
 @dataclass(frozen=True)
@@ -39,24 +33,31 @@ class Grant:
     account: ConnectedAccount
 
 
-def exchange_code(wish: Wish, stripe: StripeConnect) -> Grant | StripeAuthorization:
+def link_account(request: LinkRequest, stripe: StripeConnect) -> LinkResult:
     """
-    Claim the code that *wish* brings and spend it at Stripe; or return the link that it made
-    before.
+    Link the event as *request* says, and return the link; it may have been there before.
 
-    Raises what `claim_code` raises, with nothing sent; or a StripeError, which is remembered with
-    the attempt. No database connection is held while Stripe is asked.
+    Raises what `obtain_grant` and `store_grant` raise.
+    """
+    grant = obtain_grant(request, stripe)
+    if isinstance(grant, LinkResult):
+        return grant
+    return LinkResult(store_grant(grant, stripe), created=True)
+
+
+def obtain_grant(request: LinkRequest, stripe: StripeConnect) -> Grant | LinkResult:
+    """
+    Claim the attempt and ask Stripe; or return the link that the same request made before.
+
+    Raises what `claim_attempt` raises, with nothing sent; or a StripeError, which is stored with
+    the attempt.
     """
     with ExitStack() as place:
-        claim = claim_code(wish, reserve=lambda: place.enter_context(stripe.reserve()))
-        if isinstance(claim, StripeAuthorization):
+        claim = claim_attempt(request, reserve=lambda: place.enter_context(stripe.reserve()))
+        if isinstance(claim, LinkResult):
             return claim
         try:
-            account = stripe.exchange_code(
-                wish.code,
-                secret_key=claim.platform.secret_key,
-                livemode=claim.platform.livemode,
-            )
+            account = _ask(request, claim, stripe)
         except StripeError as error:
             place.close()
             _close_failed(claim, error, stripe)
@@ -64,40 +65,50 @@ def exchange_code(wish: Wish, stripe: StripeConnect) -> Grant | StripeAuthorizat
     return Grant(claim, account)
 
 
-def keep_account(grant: Grant, stripe: StripeConnect) -> StripeAuthorization:
-    """
-    Keep the account and finish the attempt, in one transaction, or give the account back.
+def _ask(request: LinkRequest, claim: Claim, stripe: StripeConnect) -> ConnectedAccount:
+    """Ask Stripe for the account, in the way of the claim's method."""
+    return stripe.exchange_code(
+        request.code or "",
+        secret_key=claim.platform.secret_key,
+        livemode=claim.platform.livemode,
+    )
 
-    Tried again while the database is away, for PATIENCE seconds; the exchange never is. Raises
-    NotFound, Forbidden, StripeDisabled, StripeModeMismatch or Conflict if what was checked before
-    holds no longer, StripeUnreadable if the account was cut meanwhile, and NotSaved if the database
-    stays away: the account's id is in the log then, as `needs-person`.
+
+def store_grant(grant: Grant, stripe: StripeConnect) -> StripeAuthorization:
+    """
+    Store the account and finish the attempt, in one transaction, or give the account back.
+
+    Tried again while the database is away; asking Stripe never is. Raises NotFound, Forbidden,
+    StripeDisabled, StripeModeMismatch or Conflict if what was checked before no longer holds,
+    StripeUnreadable if the account was disconnected meanwhile, and NotSaved if the database stays
+    away: the log then has the account's id, as `needs-person`.
     """
     try:
-        settlement = _settle(grant, stripe)
+        completion = _complete(grant, stripe)
     except Exception as error:
         raise _not_saved(grant, error) from error
-    _pay(settlement, stripe)
-    if settlement.authorization is None:
-        raise settlement.error or _was_cut()
-    return settlement.authorization
+    _deliver(completion, stripe)
+    if completion.authorization is None:
+        raise completion.error or _was_disconnected()
+    return completion.authorization
 
 
-def _settle(grant: Grant, stripe: StripeConnect) -> Settlement:
-    """Keep the account, or find out first whether a cut that came between has hit it."""
+def _complete(grant: Grant, stripe: StripeConnect) -> Completion:
+    """Store the account; where it is doubtful whether it is still connected, find out first."""
     claim, account = grant.claim, grant.account
     confirmed: datetime | None = None
     give_up = time.monotonic() + VERIFYING
     while True:
-        settlement = _persist(partial(keep_once, claim, account, confirmed), stripe)
-        if settlement.cut_at is None:
-            return settlement
-        if settlement.is_cutting and time.monotonic() < give_up:
-            _wait(stripe)  # whoever is telling Stripe hears back, or their lease ends
-        elif settlement.is_cutting or not _is_connected(grant, stripe):
-            return _persist(partial(refuse_once, claim, account.account_id, _was_cut()), stripe)
+        completion = persist(partial(complete_attempt, claim, account, confirmed), stripe.waiting)
+        if completion.disconnected_at is None:
+            return completion
+        if completion.is_delivering and time.monotonic() < give_up:
+            pause(stripe.waiting)  # until the process that is telling Stripe hears back
+        elif completion.is_delivering or not _is_connected(grant, stripe):
+            refuse = partial(refuse_attempt, claim, account.account_id, _was_disconnected())
+            return persist(refuse, stripe.waiting)
         else:
-            confirmed = settlement.cut_at
+            confirmed = completion.disconnected_at
 
 
 def _is_connected(grant: Grant, stripe: StripeConnect) -> bool:
@@ -114,51 +125,33 @@ def _is_connected(grant: Grant, stripe: StripeConnect) -> bool:
 
 def _close_failed(claim: Claim, error: StripeError, stripe: StripeConnect) -> None:
     """
-    Remember what Stripe answered. What was not sent frees code and state; an account is given back.
+    Store what Stripe answered. What was not sent frees code and state; an account is given back.
 
-    Without a database the attempt stays as it is, until its time is over.
+    Without a database the attempt stays as it is, until its lease ends.
     """
     try:
-        settlement = _persist(partial(refuse_once, claim, error.granted_account, error), stripe)
+        refuse = partial(refuse_attempt, claim, error.granted_account, error)
+        completion = persist(refuse, stripe.waiting)
     except DATABASE_AWAY:
         log.error("attempt not closed", attempt=claim.attempt_id, account=error.granted_account)
         return
-    _pay(settlement, stripe)
+    _deliver(completion, stripe)
 
 
-def _pay(settlement: Settlement, stripe: StripeConnect) -> None:
-    """Give back what is owed. If that fails it stays owed, and never fails the link."""
-    for deauthorization_id in filter(None, settlement.owed):
+def _deliver(completion: Completion, stripe: StripeConnect) -> None:
+    """Give accounts back. If that fails it stays pending, and never fails the link."""
+    for deauthorization_id in completion.enqueued:
         try:
-            outbox.pay(deauthorization_id, stripe)
+            outbox.deliver(deauthorization_id, stripe)
         except DATABASE_AWAY:
-            log.error("deauthorization stays owed", deauthorization=deauthorization_id)
+            log.error("deauthorization stays pending", deauthorization=deauthorization_id)
 
 
-def _persist(work: Callable[[], T], stripe: StripeConnect) -> T:
-    """Return what *work* returns; once the database is away, try again for PATIENCE seconds."""
-    give_up: float | None = None
-    while True:
-        try:
-            return work()
-        except DATABASE_AWAY:
-            now = time.monotonic()
-            give_up = give_up or now + PATIENCE  # waiting for a lock or a connection comes before
-            if now > give_up:
-                raise
-            _wait(stripe)
-
-
-def _wait(stripe: StripeConnect) -> None:
-    with stripe.waiting():
-        time.sleep(PAUSE)
-
-
-def _was_cut() -> StripeUnreadable:
+def _was_disconnected() -> StripeUnreadable:
     return StripeUnreadable(
         "Stripe disconnected the account while it was being connected."
         " Please connect with Stripe again.",
-        pointer=CODE,
+        field="code",
     )
 
 
@@ -175,5 +168,5 @@ def _not_saved(grant: Grant, error: Exception) -> NotSaved:
     return NotSaved(
         "Stripe has connected the account, but it could not be saved here."
         " Please tell the administrator, and connect with Stripe again later.",
-        pointer=CODE,
+        field="code",
     )

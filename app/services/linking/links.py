@@ -1,4 +1,4 @@
-"""Reading links: who sees which, and how much of it. Rows of one statement, no ORM objects."""
+"""Reading links: who sees which. Each is read in one statement, without ORM objects."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,14 +21,16 @@ NOT_LINKED = "No Stripe account is connected here."
 
 @dataclass(frozen=True, slots=True)
 class LinkedEvent:
-    """The event of a link, by its id: all that linkage needs."""
+    """The event of a link, by its id, which is all that linkage needs."""
 
     id: int
 
 
 @dataclass(slots=True)
-class SeenAuthorization:
-    """A link as somebody with `role` sees it. The schema hides from them what is private."""
+class AuthorizationView:
+    """
+    A link as somebody with *role* at its event sees it. The schema hides what is private from them.
+    """
 
     id: int
     event: Any
@@ -39,8 +41,10 @@ class SeenAuthorization:
     stripe_user_id: str
     scope: str
     linked_at: datetime
+    method: str
     account_status: str
     display_name: str | None
+    country: str | None
     account_checked_at: datetime | None
 
     @property
@@ -63,8 +67,10 @@ LINKS = (
         StripeAuthorization.stripe_user_id,
         StripeAuthorization.scope,
         StripeAuthorization.linked_at,
+        StripeAuthorization.method,
         StripeAuthorization.account_status,
         StripeAuthorization.display_name,
+        StripeAuthorization.country,
         StripeAuthorization.account_checked_at,
         IS_PUBLIC.label("is_public"),
         role_rank(Event.id, bindparam("caller_id")).label("rank"),
@@ -72,7 +78,7 @@ LINKS = (
     .join(Event, Event.id == StripeAuthorization.event_id)
     .where(Event.deleted_at.is_(None))
 )
-# Built once: putting a statement together costs as much as running it.
+# Built once, since building a statement costs as much as running it.
 BY_ID = CompiledSelect(LINKS.where(StripeAuthorization.id == bindparam("id")))
 OF_CURRENT_MODE = LINKS.where(StripeAuthorization.livemode == CURRENT_MODE)
 BY_EVENT_ID = CompiledSelect(OF_CURRENT_MODE.where(Event.id == bindparam("id")))
@@ -90,42 +96,42 @@ ALL = PagedQuery(LINKS, COUNT, StripeAuthorization.id)
 OWN = PagedQuery(LINKS.where(IS_OWN), COUNT.where(IS_OWN), StripeAuthorization.id)
 
 
-def read_authorization(authorization_id: str, caller: Caller) -> SeenAuthorization:
+def read_authorization(authorization_id: str, caller: Caller) -> AuthorizationView:
     """Return the link with this id, of either mode. Raises NotFound if *caller* may not see it."""
     return _read_one(BY_ID, {"id": read_id(authorization_id)}, caller)
 
 
-def read_event_authorization(event_reference: str, caller: Caller) -> SeenAuthorization:
+def read_event_authorization(event_reference: str, caller: Caller) -> AuthorizationView:
     """Return the event's link of the current mode. Raises NotFound if there is none to see."""
     if NUMBER.fullmatch(event_reference):
         return _read_one(BY_EVENT_ID, {"id": read_id(event_reference)}, caller)
     return _read_one(BY_EVENT_IDENTIFIER, {"identifier": event_reference}, caller)
 
 
-def list_authorizations(caller: Caller, page: Page) -> tuple[int, list[SeenAuthorization]]:
+def list_authorizations(caller: Caller, page: Page) -> tuple[int, list[AuthorizationView]]:
     """Return how many links *caller* may see in full, of either mode, and a page of them."""
     listing = ALL if caller.is_admin else OWN
     total, rows = listing.read(page, {"caller_id": caller.id})
-    return total, [seen(row, caller.role(row.rank)) for row in rows]
+    return total, [to_view(row, caller.role(row.rank)) for row in rows]
 
 
 def _read_one(
     statement: CompiledSelect, parameters: dict[str, Any], caller: Caller
-) -> SeenAuthorization:
+) -> AuthorizationView:
     rows = read(statement, {**parameters, "caller_id": caller.id})
     if not rows or not (rows[0].is_public or caller.role(rows[0].rank) >= COORGANIZER):
         raise NotFound(NOT_LINKED)
-    return seen(rows[0], caller.role(rows[0].rank))
+    return to_view(rows[0], caller.role(rows[0].rank))
 
 
-def seen(row: Row | StripeAuthorization, role: Role) -> SeenAuthorization:
+def to_view(row: Row | StripeAuthorization, role: Role) -> AuthorizationView:
     """
-    Return *row*, a link of this module's statements or a model, as somebody with *role* sees it.
+    Return a link (a row of this module's statements, or the model) as somebody with *role* sees it.
 
-    Without a key of its own the account is charged with the platform's, of the link's mode.
+    An account without a publishable key of its own is charged with the platform's, of its mode.
     """
     key = row.stripe_publishable_key
-    return SeenAuthorization(
+    return AuthorizationView(
         id=row.id,
         event=LinkedEvent(row.event_id),
         role=role,
@@ -135,8 +141,10 @@ def seen(row: Row | StripeAuthorization, role: Role) -> SeenAuthorization:
         stripe_user_id=row.stripe_user_id,
         scope=row.scope,
         linked_at=row.linked_at,
+        method=row.method,
         account_status=row.account_status,
         display_name=row.display_name,
+        country=row.country,
         account_checked_at=row.account_checked_at,
     )
 

@@ -4,20 +4,19 @@ Unlinking: tokens are erased at once, and the account is given back where no oth
 
 from typing import Literal
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.auth.policy import DISCONNECT, Caller, require
 from app.clients.stripe import StripeConnect
-from app.db.clock import database_now
 from app.db.transactions import transaction
-from app.errors import Conflict, NotFound
+from app.errors import NotFound
 from app.extensions import db
-from app.models import Event, StripeAuthorization, StripeLinkAttempt
+from app.models import StripeAuthorization
 from app.services import audit
+from app.services.accounts.links import account_of, lock_links_of_event
 from app.services.deauthorization import outbox
 from app.services.events.queries import lock_event
-from app.services.linking import attempts
+from app.services.linking.attempts import refuse_while_linking
 
 NOT_LINKED = "No Stripe account is connected here."
 
@@ -31,60 +30,49 @@ def unlink_account(
     Returns `shared` if other links use the account, `pending` if Stripe is still to be told. Raises
     NotFound, Forbidden, LinkInProgress.
     """
-    seen = db.session.get(StripeAuthorization, authorization_id)
-    if seen is None:
+    found = db.session.get(StripeAuthorization, authorization_id)
+    if found is None:
         raise NotFound(NOT_LINKED)
-    account_id, livemode, event_id = seen.stripe_user_id, seen.livemode, seen.event_id
+    event_id = found.event_id
     with transaction() as session:
-        outbox.lock_accounts(session, livemode, account_id)
         event, _ = lock_event(str(event_id), caller)
         require(event.role, DISCONNECT)
-        refuse_while_linking(session, event)
-        authorization = _lock_link(session, authorization_id, account_id)
-        owed = erase(session, authorization, caller)
-    if owed is None:
+        refuse_while_linking(session, event.id)
+        links = lock_links_of_event(session, event.id)
+        link = next((each for each in links if each.id == authorization_id), None)
+        if link is None:
+            raise NotFound(NOT_LINKED)
+        enqueued = erase(session, link, caller)
+    if enqueued is None:
         return "shared"
-    return "done" if outbox.pay(owed, stripe) else "pending"
+    return "done" if outbox.deliver(enqueued, stripe) == "done" else "pending"
 
 
-def refuse_while_linking(session: Session, event: Event) -> None:
-    """Raise LinkInProgress while an attempt to link the event goes on."""
-    unfinished = session.scalars(
-        select(StripeLinkAttempt).where(
-            StripeLinkAttempt.event_id == event.id, StripeLinkAttempt.finished_at.is_(None)
-        )
-    ).one_or_none()
-    attempts.refuse_if_under_way(session, unfinished, session.scalar(select(database_now())))
-
-
-def _lock_link(session: Session, authorization_id: int, account_id: str) -> StripeAuthorization:
-    """Return the link, which must still be to the account whose lock we hold."""
-    authorization = session.get(StripeAuthorization, authorization_id, populate_existing=True)
-    if authorization is None:
-        raise NotFound(NOT_LINKED)
-    if authorization.stripe_user_id != account_id:
-        raise Conflict("Another account was connected at this moment. Please look again.")
-    return authorization
-
-
-def erase(session: Session, authorization: StripeAuthorization, caller: Caller) -> int | None:
+def erase_links_of_event(session: Session, event_id: int, caller: Caller) -> list[int]:
     """
-    Delete the link with its tokens; return what is owed to Stripe, None if others share it.
+    Erase the event's links, in both modes; return the deauthorizations to deliver.
 
-    The caller of this holds the locks of account and event.
+    The caller holds the event's lock. Raises LinkInProgress.
     """
-    account_id, livemode = authorization.stripe_user_id, authorization.livemode
-    session.delete(authorization)
+    refuse_while_linking(session, event_id)
+    links = lock_links_of_event(session, event_id)
+    return [
+        enqueued
+        for enqueued in [erase(session, link, caller) for link in links]
+        if enqueued is not None
+    ]
+
+
+def erase(session: Session, link: StripeAuthorization, caller: Caller) -> int | None:
+    """
+    Delete a link with its tokens; return the deauthorization to deliver, None if the account is
+    shared.
+
+    The caller holds the locks of event and account.
+    """
+    account, client_id, event_id = account_of(link), link.client_id, link.event_id
+    session.delete(link)
     audit.record(
-        "stripe-authorization.delete",
-        account_id,
-        user_id=caller.id,
-        event_id=authorization.event_id,
+        "stripe-authorization.delete", account.account_id, user_id=caller.id, event_id=event_id
     )
-    return outbox.owe(
-        session,
-        account_id,
-        livemode=livemode,
-        client_id=authorization.client_id,
-        event_id=authorization.event_id,
-    )
+    return outbox.enqueue(session, account, client_id=client_id, event_id=event_id)

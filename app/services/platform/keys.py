@@ -79,3 +79,11 @@ SLOTS = {
     "stripe_webhook_secret": Slot(("whsec",), livemode=True),
     "stripe_test_webhook_secret": Slot(("whsec",), livemode=False),
 }
+
+
+def mode_of_publishable_key(value: str | None) -> bool | None:
+    """Return whether *value* is recognizably a live (True) or a test (False) publishable key."""
+    found = PREFIX.match(value or "")
+    if found is None or found["kind"] != "pk" or found["mode"] is None:
+        return None
+    return found["mode"] == "live"

@@ -1,0 +1,286 @@
+"""
+The decisions about an attempt, each a pure function from facts to an outcome.
+
+    started ──► linked        the account was stored
+            ├─► refused       Stripe said no, or what it granted cannot be used
+            ├─► failed        Stripe's answer is unknown, or the account may no longer be stored
+            ├─► not-sent      nothing reached Stripe: code and state are free again
+            └─► interrupted   the lease ended before the attempt did
+
+The rows in the facts are read, never changed. Which checks come in which order is decided here
+alone.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+from typing import Any, Literal
+
+from app.auth.policy import CONNECT, ORGANIZER, Caller, Role, require
+from app.errors import (
+    AlreadyLinked,
+    CodeAlreadyUsed,
+    Conflict,
+    Forbidden,
+    LinkInProgress,
+    NotFound,
+    RememberedFailure,
+    ServiceError,
+    StateInvalid,
+    StripeDisabled,
+    StripeError,
+    StripeModeMismatch,
+    StripeNotConfigured,
+    StripeRefused,
+    StripeRejectedPlatform,
+)
+from app.models import (
+    Event,
+    StripeAuthorization,
+    StripeAuthorizationRequest,
+    StripeLinkAttempt,
+)
+from app.services.linking.request import LinkRequest
+from app.services.platform.keys import mode_of_publishable_key
+from app.services.platform.registration import Platform
+
+Outcome = Literal["linked", "refused", "failed", "not-sent", "interrupted"]
+Verdict = Literal["store", "stored", "doubtful"]
+REFUSALS = (StripeRefused, StripeModeMismatch, StripeRejectedPlatform)
+INTERRUPTED = (
+    "The connection was interrupted before Stripe's answer could be saved."
+    " Please connect with Stripe again."
+)
+NOT_CONFIGURED = "Stripe is not set up on this platform yet. Please ask the administrator."
+
+
+@dataclass(frozen=True)
+class StartFacts:
+    """
+    What decides whether an attempt may start, read under the event's lock.
+
+    *known* is the attempt that used the code before, *known_link* the link it made as it is now;
+    *current* is the event's unfinished attempt, *link* its link in the current mode. *replaced* is
+    the link that the request wants to replace, in whatever mode. *trip* is the authorization
+    request that the state belongs to.
+    """
+
+    now: datetime
+    event_id: int
+    role: Role
+    can_pay_by_stripe: bool
+    platform: Platform
+    known: StripeLinkAttempt | None = None
+    known_link: StripeAuthorization | None = None
+    current: StripeLinkAttempt | None = None
+    link: StripeAuthorization | None = None
+    replaced: StripeAuthorization | None = None
+    trip: StripeAuthorizationRequest | None = None
+
+
+def judge_start(request: LinkRequest, facts: StartFacts) -> StripeAuthorization | None:
+    """
+    Return None if the attempt may start, or the link that the same code made before.
+
+    Raises the first refusal, in the order of the checks: Forbidden; for a known code its outcome
+    again (RememberedFailure, CodeAlreadyUsed, LinkInProgress); StripeDisabled, LinkInProgress,
+    AlreadyLinked or NotFound, StripeNotConfigured, StripeModeMismatch, StateInvalid.
+    """
+    require(facts.role, CONNECT)
+    if facts.known is not None:
+        return _repeat(request, facts, facts.known)
+    if not facts.can_pay_by_stripe:
+        raise StripeDisabled("Payment by Stripe is switched off for this event.", field="event")
+    refuse_while_under_way(facts.current, facts.now)
+    _check_link(request, facts)
+    if not facts.platform.is_configured:
+        raise StripeNotConfigured(NOT_CONFIGURED)
+    _check_frontend(request, facts.platform.livemode)
+    _check_state(request, facts)
+    return None
+
+
+def is_expired(attempt: StripeLinkAttempt, now: datetime) -> bool:
+    """Return whether the lease of an unfinished attempt has ended."""
+    return attempt.finished_at is None and attempt.expires_at <= now
+
+
+def refuse_while_under_way(attempt: StripeLinkAttempt | None, now: datetime) -> None:
+    """Raise LinkInProgress, saying when to try again, if *attempt* is not finished."""
+    if attempt is None or attempt.finished_at is not None or is_expired(attempt, now):
+        return
+    seconds = max(1, ceil((attempt.expires_at - now).total_seconds()))
+    raise LinkInProgress(
+        "An account is being connected to this event right now. Please try again in a moment.",
+        headers={"Retry-After": str(seconds)},
+    )
+
+
+def _repeat(
+    request: LinkRequest, facts: StartFacts, known: StripeLinkAttempt
+) -> StripeAuthorization:
+    """
+    Answer a code that was used before from memory: Stripe must never see it again.
+
+    The code of the event's link in the other mode does not count for the link to be replaced.
+    """
+    if known.event_id != facts.event_id:
+        raise _used()
+    refuse_while_under_way(known, facts.now)
+    if known.outcome in ("refused", "failed"):
+        raise _remembered(known)
+    made = facts.known_link
+    if (
+        known.outcome == "linked"
+        and made is not None
+        and made.stripe_auth_code == known.stripe_auth_code
+        and request.replacing in (None, made.id)
+    ):
+        return made
+    raise _used()
+
+
+def _remembered(known: StripeLinkAttempt) -> RememberedFailure:
+    place = known.pointer
+    source: dict[str, Any] = {}
+    if place is not None:
+        source = {"pointer" if place.startswith("/") else "field": place}
+    return RememberedFailure(
+        known.status or 0,
+        known.error_code or "",
+        known.detail or "",
+        meta={"stripe-error": known.stripe_error} if known.stripe_error else None,
+        **source,
+    )
+
+
+def _used() -> CodeAlreadyUsed:
+    return CodeAlreadyUsed(
+        "This authorization code was used before. Please connect with Stripe again.", field="code"
+    )
+
+
+def _check_link(request: LinkRequest, facts: StartFacts) -> None:
+    """A first link needs an event without one; a replacement needs that link, in this mode."""
+    if request.replacing is None:
+        if facts.link is not None:
+            raise AlreadyLinked(
+                "A Stripe account is already connected to this event. Disconnect it first.",
+                field="event",
+            )
+    elif facts.link is None or facts.link.id != request.replacing:
+        if facts.replaced is None:
+            raise NotFound("This account is no longer connected.")
+        raise StripeModeMismatch(
+            f"This account was connected in {_mode(facts.replaced.livemode)} mode,"
+            f" but the platform is in {_mode(facts.platform.livemode)} mode."
+        )
+
+
+def _check_frontend(request: LinkRequest, livemode: bool) -> None:
+    """Refuse a frontend that works with a key of the other mode: its codes would be lost."""
+    theirs = mode_of_publishable_key(request.publishable_key)
+    if theirs is not None and theirs is not livemode:
+        raise StripeModeMismatch(
+            f"The website uses Stripe's {_mode(theirs)} mode, but this platform is in"
+            f" {_mode(livemode)} mode. Please ask the administrator to set both to the same mode.",
+            field="stripe_publishable_key",
+        )
+
+
+def _check_state(request: LinkRequest, facts: StartFacts) -> None:
+    if request.state is None:
+        if request.state_required and request.code is not None:
+            raise StateInvalid(
+                "The connection must be started on this website. Please connect with Stripe again.",
+                field="state",
+            )
+        return
+    if not is_trip_of(facts.trip, request.caller, facts):
+        raise StateInvalid(
+            "This connection was not started here, or took too long."
+            " Please connect with Stripe again.",
+            field="state",
+        )
+
+
+def is_trip_of(trip: StripeAuthorizationRequest | None, caller: Caller, facts: StartFacts) -> bool:
+    """Return whether *trip* was started by *caller* for this event and mode, and is unused."""
+    return (
+        trip is not None
+        and trip.user_id == caller.id
+        and trip.event_id == facts.event_id
+        and trip.livemode == facts.platform.livemode
+        and trip.expires_at > facts.now
+        and trip.used_at is None
+    )
+
+
+def judge_failure(error: ServiceError) -> Outcome:
+    """Return how an attempt ends that ends with *error*."""
+    if isinstance(error, StripeError) and not error.sent:
+        return "not-sent"
+    return "refused" if isinstance(error, REFUSALS) else "failed"
+
+
+@dataclass(frozen=True)
+class CompletionFacts:
+    """
+    What decides whether a granted account may be stored, read under the attempt's locks.
+
+    *attempt* and *event* are None if they are gone. *livemode* is the mode that the platform is in
+    now. *disconnected_at* is until when Stripe may last have been told to disconnect the account;
+    *delivering_until* ends the lease of a process that is telling it right now; *has_pending* says
+    that a deauthorization of it is in the outbox.
+    """
+
+    now: datetime
+    attempt: StripeLinkAttempt | None
+    event: Event | None
+    role: Role
+    livemode: bool
+    disconnected_at: datetime | None = None
+    delivering_until: datetime | None = None
+    has_pending: bool = False
+
+    @property
+    def is_delivering(self) -> bool:
+        """Whether Stripe is being told right now to disconnect the account."""
+        return self.delivering_until is not None and self.delivering_until > self.now
+
+
+def judge_completion(
+    facts: CompletionFacts, livemode: bool, confirmed: datetime | None
+) -> Verdict | ServiceError:
+    """
+    Return what becomes of an account that was granted in the mode *livemode*.
+
+    `store` it; it is `stored` already, since an earlier commit came through; it is `doubtful`
+    whether Stripe has disconnected it since the attempt started; or the refusal, because something
+    has changed since the attempt started. *confirmed* is a disconnection after which Stripe said
+    that the account is connected all the same.
+    """
+    attempt, event = facts.attempt, facts.event
+    if attempt is not None and attempt.outcome == "linked":
+        return "stored"
+    if attempt is None or attempt.finished_at is not None:
+        return Conflict("This attempt took too long and was given up. Please connect again.")
+    if event is None or event.deleted_at is not None:
+        return NotFound("There is no such event.", field="event")
+    if facts.role < ORGANIZER:
+        return Forbidden("You can no longer connect a Stripe account to this event.")
+    if not event.can_pay_by_stripe:
+        return StripeDisabled("Payment by Stripe has just been switched off.", field="event")
+    if facts.livemode is not livemode:
+        return StripeModeMismatch(
+            "The platform has just been switched between test and live mode."
+            " Please connect with Stripe again."
+        )
+    last = facts.disconnected_at
+    if last is not None and last >= attempt.started_at and last != confirmed:
+        return "doubtful"
+    return "store"
+
+
+def _mode(livemode: bool) -> str:
+    return "live" if livemode else "test"
