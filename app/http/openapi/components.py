@@ -178,6 +178,8 @@ class Components:
             for name, value in self._convert(field).items()
             if name not in ("readOnly", "writeOnly", "default")
         }
+        if "enum" in found:
+            found["enum"] = sorted(found["enum"])  # some are sets, in another order each time
         return found
 
 
