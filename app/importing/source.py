@@ -65,7 +65,7 @@ def connection_options(url: str) -> dict[str, str]:
         raise SourceError("This is not the URL of a PostgreSQL database (postgresql://…).")
     dsn = f"postgresql://{rest}" if separator else url.strip()
     try:
-        return parse_dsn(dsn)
+        return dict(parse_dsn(dsn))
     except psycopg2.ProgrammingError:
         raise SourceError(
             "This is not the URL of a PostgreSQL database (postgresql://…)."
@@ -139,7 +139,7 @@ class Source:
         """Return all rows of a statement that has few. Raises SourceError."""
         with _telling(), self._connection.cursor() as cursor:
             cursor.execute(statement, values or None)
-            return cursor.fetchall()
+            return list(cursor.fetchall())
 
     def stream(
         self, statement: str, values: Mapping[str, Any] | None = None

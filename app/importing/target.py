@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Table, bindparam, column, select, tuple_, values
+from sqlalchemy import Table, bindparam, column, select, tuple_, values
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -57,11 +57,11 @@ def find_known(session: Session, source: str, ids: Collection[int]) -> dict[int,
 
 def find_ours(
     session: Session, model: Any, ids: Collection[int], fields: Iterable[str]
-) -> dict[int, RowMapping]:
+) -> dict[int, dict[str, Any]]:
     """Return the named columns of those rows of ours that have one of the ids."""
     columns = [getattr(model, name) for name in fields]
     rows = session.execute(select(model.id, *columns).where(model.id.in_(ids))).mappings()
-    return {row["id"]: row for row in rows}
+    return {row["id"]: {str(name): row[name] for name in row} for row in rows}
 
 
 def insert_new(session: Session, model: Any, rows: list[dict[str, Any]]) -> set[int]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import select, update
 
 from app.importing import target
 from app.importing.events import FIELDS, map_event
@@ -98,7 +98,7 @@ def _update(
     run: Run,
     event_id: int,
     result: Mapped,
-    ours: RowMapping,
+    ours: Mapping[str, Any],
     digests: str,
     holders: Mapping[str, int],
 ) -> None:
@@ -128,7 +128,7 @@ def _update(
     tell_merged(run, TABLE, event_id, remarks, merged.conflicts)
 
 
-def _is_deletion(run: Run, result: Mapped, ours: RowMapping, digests: str) -> bool:
+def _is_deletion(run: Run, result: Mapped, ours: Mapping[str, Any], digests: str) -> bool:
     """Whether the event was deleted there since it came, and is still here."""
     deleted_at = result.values["deleted_at"]
     if deleted_at is None or ours["deleted_at"] is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import select, update
 
 from app.importing import target
 from app.importing.facts import Mapped, Omitted, Refused, Remark, Unreadable, UserFacts, refuse
@@ -110,7 +110,7 @@ def _update(
     run: Run,
     user_id: int,
     result: Mapped,
-    ours: RowMapping,
+    ours: Mapping[str, Any],
     digests: str,
     holders: Mapping[str, int],
 ) -> None:

@@ -18,6 +18,7 @@ from app.models import (
     UsersEventsRole,
 )
 from tests.callers import link_document
+from tests.importing.conftest import on_both
 from tests.importing.open_event import A_DAY, LONG_AGO, OpenEvent, fill_with_faults
 
 # Every row of `fill_with_faults` that a person should know of, and why.
@@ -112,6 +113,7 @@ def _broken(open_event: OpenEvent) -> OpenEvent:
     return open_event
 
 
+@on_both
 def test_what_is_sound_comes_and_each_broken_row_is_named_once_with_its_reason(broken, bring):
     found = bring()
 
@@ -129,6 +131,7 @@ def test_what_is_sound_comes_and_each_broken_row_is_named_once_with_its_reason(b
     assert ids_of(StripeAuthorization) == links
 
 
+@on_both
 def test_a_second_run_changes_nothing_and_reports_the_same(broken, bring):
     first = bring()
     before = everything()
@@ -141,6 +144,7 @@ def test_a_second_run_changes_nothing_and_reports_the_same(broken, bring):
     assert "imported\n" not in second.output.replace("not imported\n", "")
 
 
+@on_both
 def test_a_dry_run_reports_the_same_and_changes_nothing(broken, bring):
     before = everything()
 
@@ -229,6 +233,7 @@ def test_links_come_sealed_in_the_mode_that_their_keys_tell(broken, bring):
     assert "token" not in stored
 
 
+@on_both
 def test_no_secret_and_no_address_is_told_or_kept_in_clear(broken, bring):
     broken.change("stripe_authorizations", 12, stripe_user_id="sk_live_canary_in_wrong_field")
 
@@ -292,6 +297,7 @@ def test_a_sound_database_comes_with_status_0_though_administrators_are_listed(o
     assert [line["reason"] for line in found.lines] == ["administrator"]
 
 
+@on_both
 def test_nothing_of_theirs_reaches_a_row_of_ours_that_has_its_id_or_address(
     open_event, bring, make
 ):

@@ -18,6 +18,7 @@ from app.models import (
     User,
     UsersEventsRole,
 )
+from tests.importing.conftest import on_both
 from tests.importing.open_event import A_DAY
 
 
@@ -71,6 +72,7 @@ def roles():
     return set(db.session.execute(select(*columns)).all())
 
 
+@on_both
 def test_what_changed_there_comes(came, bring):
     came.change("users", 2, _email="Renamed@example.com", is_blocked=True)
     came.change("events", 1, name="Renamed", state="draft", payment_currency="usd")
@@ -109,6 +111,7 @@ def test_what_changed_here_stays_and_the_rest_of_its_row_still_comes(came, bring
     assert found.lines == []
 
 
+@on_both
 def test_what_changed_on_both_sides_stays_and_is_reported_each_time(came, bring):
     change(Event, 1, name="Named here", payment_country="Spain")
     came.change("events", 1, name="Named there", payment_country="Spain", timezone="UTC")
@@ -124,6 +127,7 @@ def test_what_changed_on_both_sides_stays_and_is_reported_each_time(came, bring)
         assert event.timezone == "UTC"
 
 
+@on_both
 def test_roles_taken_away_there_are_taken_away_here_and_those_given_here_stay(came, bring, make):
     mine = make.user()
     make.role(mine, row(Event, 1), "coorganizer")
@@ -167,6 +171,7 @@ def test_a_role_that_was_given_on_both_sides_stays_when_it_is_taken_away_there(t
     assert (2, 2, "organizer") in roles()
 
 
+@on_both
 def test_when_very_many_roles_are_gone_all_of_them_are_taken_away(came, bring):
     came.execute(
         "INSERT INTO users (id, _email, _password) SELECT n, n || '@many.example.com', ''"
@@ -186,6 +191,7 @@ def test_when_very_many_roles_are_gone_all_of_them_are_taken_away(came, bring):
     assert roles() == {(1, 1, "owner"), (1, 2, "owner"), (2, 1, "organizer")}
 
 
+@on_both
 def test_an_event_deleted_there_is_deleted_here_and_its_deauthorization_enqueued(
     came, bring, stripe
 ):
@@ -220,6 +226,7 @@ def test_the_account_of_a_deleted_event_is_not_given_back_while_another_event_th
     assert "stays connected" in found.action("events", 1)
 
 
+@on_both
 def test_an_event_that_is_being_linked_here_is_deleted_by_a_later_run(came, bring):
     begun = under_way(1)
     came.change("events", 1, deleted_at=A_DAY, name="Last name")
@@ -252,6 +259,7 @@ def test_a_user_deleted_there_is_deleted_here(came, bring):
     assert "oes-scrypt" not in row(User, 2).password_hash
 
 
+@on_both
 def test_what_else_is_gone_there_is_reported_and_stays(came, bring):
     came.execute("DELETE FROM stripe_authorizations WHERE id = 2")
     came.execute("DELETE FROM events WHERE id = 2")
@@ -277,6 +285,7 @@ def test_a_link_disconnected_here_does_not_come_back(came, bring):
     assert row(StripeAuthorization, 1) is None
 
 
+@on_both
 def test_a_link_made_here_is_never_overwritten(came, bring, make):
     with transaction() as session:
         session.delete(session.get(StripeAuthorization, 1))
@@ -308,6 +317,7 @@ def test_a_link_that_was_moved_there_stays_where_it_is_here_and_is_reported(came
     assert (link.event_id, link.stripe_user_id) == (1, "acct_1")
 
 
+@on_both
 def test_a_key_set_here_stays_and_theirs_is_reported_where_it_differs(there, bring):
     with transaction() as session:
         session.get(Setting, 1).stripe_secret_key = "sk_live_ours"

@@ -1,0 +1,47 @@
+"""An import of very many rows, in bounded memory."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.importing.conftest import on_both
+from tests.importing.killing import fill
+from tests.processes import ROOT, environment
+
+ROWS = int(os.environ.get("IMPORTED_ROWS", "200000"))  # of each table
+LARGEST_RSS = 200  # MiB
+SLOWEST = 5000  # rows per second of processor time
+
+
+def run_measured(**env):
+    """Run an import; return its exit status, memory in MiB, and processor time in seconds."""
+    command = [sys.executable, "manage.py", "import", "open-event"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment(env), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.stderr.read().decode() == ""
+    return process.returncode, usage.ru_maxrss / 1024, sum(usage[:2])
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(3600)
+@on_both
+def test_memory_is_bounded_and_each_row_takes_little_time_the_first_time_and_again(
+    database_url, open_event
+):
+    fill(open_event, ROWS)
+    open_event.execute("ANALYZE")
+
+    for run in ("first", "second"):
+        status, mebibytes, seconds = run_measured(
+            DATABASE_URL=database_url, OPEN_EVENT_DATABASE_URL=open_event.url
+        )
+
+        sys.stdout.write(f"\n{run} run of 4 x {ROWS} rows: {mebibytes:.0f} MiB, {seconds:.0f} s\n")
+        assert status == 3
+        assert mebibytes <= LARGEST_RSS
+        assert 4 * ROWS / seconds >= SLOWEST
