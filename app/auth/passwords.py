@@ -18,7 +18,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from app.clients.bulkhead import Bulkhead
 from app.errors import RateLimited
 
-LONGEST = 1024  # characters
+SHORTEST, LONGEST = 8, 1024  # characters
 # OWASP's first choice for servers (Password Storage Cheat Sheet): 19 MiB, two passes, one lane.
 hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 NOBODY = hasher.hash("nobody has this password, because its hash is in no row")
@@ -31,7 +31,7 @@ _verifying = Bulkhead(AT_ONCE, PATIENCE)
 
 
 class Unacceptable(ValueError):
-    """The password is empty, too long or not text. The message says which."""
+    """The password is too short, too long or not text. The message says which."""
 
 
 @contextmanager
@@ -50,6 +50,12 @@ def turn() -> Iterator[None]:
         yield
     finally:
         _verifying.release()
+
+
+def check_new(password: str) -> None:
+    """Raise Unacceptable for a new password that is too short; older ones go on working."""
+    if len(password) < SHORTEST:
+        raise Unacceptable(f"The password has fewer than {SHORTEST} characters.")
 
 
 def make_hash(password: str) -> str:

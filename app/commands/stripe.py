@@ -1,13 +1,14 @@
 """`manage.py stripe`: what an operator does about Stripe."""
 
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import asdict
 
 import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from app.commands.output import epilog, json_option, show_json, show_rows, tracked
 from app.security.crypto import SecretUnreadable
 from app.services.deauthorization import reconcile as reconciling
 from app.services.deauthorization.outbox import mark_done
@@ -19,11 +20,19 @@ def stripe() -> None:
     """Reconcile with Stripe, check the platform's keys, or stand in for Stripe."""
 
 
-@stripe.command("reconcile")
+@stripe.command(
+    "reconcile",
+    epilog=epilog(
+        "stripe reconcile",
+        "stripe reconcile --due    # every few minutes, from a timer",
+        exit_1="something needs a person; each is named",
+    ),
+)
 @click.option(
     "--due",
     is_flag=True,
-    help="Only what is due: failures wait for their back-off, accounts are refreshed once a day.",
+    help="Only what is due: failures wait for their back-off, accounts are refreshed once a day."
+    " Prints nothing if nothing was due.",
 )
 @click.option(
     "--forget",
@@ -31,31 +40,40 @@ def stripe() -> None:
     multiple=True,
     help="First mark this account's pending deauthorization as done: a person has disconnected it.",
 )
+@json_option
 @with_appcontext
-def reconcile(due: bool, forget: tuple[str, ...]) -> None:
+def reconcile(due: bool, forget: tuple[str, ...], as_json: bool) -> None:
     """
-    Finish what was left undone. Exit status 1 if something needs a person.
+    Finish what was left undone.
 
     Closes interrupted attempts, delivers pending deauthorizations (after waiting for one that
     another process is delivering), refreshes connected accounts and purges what is outdated. Any
-    number may run at once. With --due nothing is printed if nothing is due.
+    number may run at once.
     """
-    for account_id in forget:
-        click.echo(f"Forgotten for {account_id}: {mark_done(account_id)}")
+    marked = {account_id: mark_done(account_id) for account_id in forget}
     try:
         report = reconciling.reconcile(
-            current_app.extensions["stripe"], only_due=due, track=_progress_bar
+            current_app.extensions["stripe"], only_due=due, track=tracked
         )
     except SecretUnreadable as error:
         raise click.ClickException(str(error)) from None
+    if as_json:
+        show_json({**asdict(report), "marked_done": marked})
+    else:
+        _tell(report, marked, only_due=due)
+    sys.exit(1 if report.problems else 0)
+
+
+def _tell(report: reconciling.Report, marked: dict[str, int], *, only_due: bool) -> None:
+    for account_id, count in marked.items():
+        click.echo(f"Marked as done for {account_id}: {count}")
     for is_news, line in _lines(report):
-        if is_news or not due:
+        if is_news or not only_due:
             click.echo(line)
     for account_id in report.disconnected:
         click.echo(f"Disconnected at Stripe, its links are erased: {account_id}")
     for problem in report.problems:
         click.echo(f"Needs a person: {problem}")
-    sys.exit(1 if report.problems else 0)
 
 
 def _lines(report: reconciling.Report) -> Iterator[tuple[bool, str]]:
@@ -71,33 +89,33 @@ def _lines(report: reconciling.Report) -> Iterator[tuple[bool, str]]:
     yield report.purged > 0, f"Outdated rows deleted: {report.purged}"
 
 
-@stripe.command("check")
+@stripe.command(
+    "check",
+    epilog=epilog(
+        "stripe check",
+        "stripe check --json",
+        exit_1="a key is wrong, or the mode in force has none",
+    ),
+)
+@json_option
 @with_appcontext
-def check() -> None:
+def check(as_json: bool) -> None:
     """
-    Say whether the platform's keys are right, per mode. Exit status 1 if not.
+    Check the platform's keys, per mode.
 
-    Asks Stripe without disconnecting anybody.
+    Asks Stripe, and never disconnects anybody.
     """
     found = check_platform(current_app.extensions["stripe"])
-    for each in found.checks:
-        click.echo(f"{each.mode:4}  {each.check:15}  {each.result:7}  {each.sentence}")
+    show_rows([asdict(each) for each in found.checks], as_json=as_json)
     sys.exit(0 if found.ok else 1)
 
 
-@stripe.command("emulate")
+@stripe.command("emulate", epilog=epilog("stripe emulate", "stripe emulate --port 12112"))
 @click.option("--port", type=click.IntRange(0, 65535), default=12111, show_default=True)
 @click.option("--redirect-uri", "redirect_uris", multiple=True, metavar="URI")
 @click.option("--webhook-url", metavar="URL", help="Where its events are sent.")
 def emulate(port: int, redirect_uris: tuple[str, ...], webhook_url: str | None) -> None:
-    """Stand in for Stripe on this machine. Needs no configuration; Ctrl-C ends it."""
+    """Run the local Stripe, which stands in for Stripe. Needs no configuration; Ctrl-C ends it."""
     from app.devtools import stripe_emulator  # here alone: the service does not know it
 
     stripe_emulator.run(port=port, redirect_uris=redirect_uris, webhook_url=webhook_url)
-
-
-def _progress_bar(label: str, items: Sequence[Any]) -> Iterator[Any]:
-    """Yield *items*, with a bar on a terminal only."""
-    hidden = not sys.stderr.isatty()
-    with click.progressbar(items, label=label, file=sys.stderr, hidden=hidden) as bar:
-        yield from bar

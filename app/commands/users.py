@@ -1,6 +1,5 @@
 """`manage.py users`: who may sign in."""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ import click
 from flask.cli import with_appcontext
 
 from app.auth.passwords import Unacceptable
+from app.commands.output import epilog, show_json
 from app.models import User
 from app.services import users as accounts
 
@@ -19,41 +19,66 @@ password_option = click.option(
 
 @click.group("users")
 def users() -> None:
-    """Create users, change passwords, block and unblock."""
+    """
+    Create users, set passwords, block, unblock, and choose administrators.
+
+    Each command prints the user as JSON: {"id": 1, "email": "ada@example.org"}.
+    """
 
 
-@users.command("create")
+@users.command(
+    "create",
+    epilog=epilog(
+        "users create ada@example.org --admin",
+        "users create ada@example.org --password-stdin < password.txt",
+        exit_1="there is such a user, or address or password is unacceptable",
+    ),
+)
 @click.argument("email")
-@click.option("--admin", is_flag=True, help="Let the user do everything.")
+@click.option("--admin", is_flag=True, help="Make the user an administrator.")
 @password_option
 @with_appcontext
 def create(email: str, admin: bool, password_stdin: bool) -> None:
-    """Create a verified user. The password is read or asked for, and never an argument."""
+    """
+    Create a verified user.
+
+    The password (at least 8 characters) is asked for, or read from standard input.
+    """
     with _complaining():
         accounts.check_email(email)  # before anybody is asked for a password
         _show(accounts.create_user(email, _password(password_stdin), is_admin=admin))
 
 
-@users.command("password")
+@users.command(
+    "password",
+    epilog=epilog(
+        "users password ada@example.org",
+        exit_1="there is no such user, or the password is unacceptable",
+    ),
+)
 @click.argument("email")
 @password_option
 @with_appcontext
 def change_password(email: str, password_stdin: bool) -> None:
-    """Give a user another password, which ends every session of theirs at once."""
+    """Set a user's password and end all of their sessions at once."""
     with _complaining():
         _show(accounts.change_password(email, _password(password_stdin)))
 
 
-@users.command("block")
+@users.command(
+    "block", epilog=epilog("users block ada@example.org", exit_1="there is no such user")
+)
 @click.argument("email")
 @with_appcontext
 def block(email: str) -> None:
-    """Let a user in no more, and end every session of theirs at once."""
+    """Keep a user from signing in, and end all of their sessions at once."""
     with _complaining():
         _show(accounts.block_user(email))
 
 
-@users.command("unblock")
+@users.command(
+    "unblock", epilog=epilog("users unblock ada@example.org", exit_1="there is no such user")
+)
 @click.argument("email")
 @with_appcontext
 def unblock(email: str) -> None:
@@ -62,8 +87,28 @@ def unblock(email: str) -> None:
         _show(accounts.unblock_user(email))
 
 
+@users.command(
+    "admin",
+    epilog=epilog(
+        "users admin ada@example.org --grant",
+        "users admin ada@example.org --revoke",
+        exit_1="there is no such user, or nobody else is an administrator",
+    ),
+)
+@click.argument("email")
+@click.option("--grant", is_flag=True, help="Make the user an administrator.")
+@click.option("--revoke", is_flag=True, help="Take these rights away.")
+@with_appcontext
+def admin(email: str, grant: bool, revoke: bool) -> None:
+    """Make a user an administrator, or no longer one. The last administrator stays."""
+    if grant == revoke:
+        raise click.UsageError("Say either --grant or --revoke.")
+    with _complaining():
+        _show(accounts.grant_admin(email) if grant else accounts.revoke_admin(email))
+
+
 def _show(user: User) -> None:
-    click.echo(json.dumps({"id": user.id, "email": user.email}, ensure_ascii=False))
+    show_json({"id": user.id, "email": user.email})
 
 
 def _password(from_stdin: bool) -> str:
@@ -88,5 +133,9 @@ def _complaining() -> Iterator[None]:
         raise click.ClickException(f"There is no user {error}.") from None
     except accounts.NotAnEmail as error:
         raise click.ClickException(f"{str(error)!r} is not an e-mail address.") from None
+    except accounts.LastAdministrator as error:
+        raise click.ClickException(
+            f"{error} is the last administrator. Make somebody else one first."
+        ) from None
     except Unacceptable as error:
         raise click.ClickException(str(error)) from None

@@ -25,6 +25,10 @@ class UnknownUser(Exception):
     """No user has this e-mail address."""
 
 
+class LastAdministrator(Exception):
+    """Nobody else could administer this service any more."""
+
+
 class NotAnEmail(ValueError):
     """This is not an e-mail address."""
 
@@ -51,6 +55,7 @@ def create_user(email: str, password: str, *, is_admin: bool = False) -> User:
     """
     email = normalize_email(email)
     check_email(email)
+    passwords.check_new(password)
     user = User(
         email=email,
         password_hash=passwords.make_hash(password),
@@ -82,6 +87,7 @@ def check_email(email: str) -> None:
 
 def change_password(email: str, password: str) -> User:
     """Give the user another password and end their sessions. Raises UnknownUser, Unacceptable."""
+    passwords.check_new(password)
     made = passwords.make_hash(password)
     with transaction():
         user = _lock_user(email)
@@ -108,6 +114,33 @@ def unblock_user(email: str) -> User:
         user = _lock_user(email)
         user.is_blocked = False
         audit.record("user.unblock", f"user {user.id}")
+    return user
+
+
+def grant_admin(email: str) -> User:
+    """Make the user an administrator. Raises UnknownUser."""
+    with transaction():
+        user = _lock_user(email)
+        user.is_admin = True
+        audit.record("user.grant-admin", f"user {user.id}")
+    return user
+
+
+def revoke_admin(email: str) -> User:
+    """
+    Take the rights of an administrator from the user. Raises UnknownUser, LastAdministrator.
+
+    All administrators are locked, in one order: of two who are revoked at once, one stays.
+    """
+    active = (User.is_blocked.is_(False), User.deleted_at.is_(None))
+    admins = select(User.id).where(User.is_admin | User.is_super_admin, *active).order_by(User.id)
+    with transaction() as session:
+        able = set(session.scalars(admins.with_for_update()))
+        user = _lock_user(email)
+        if able == {user.id}:
+            raise LastAdministrator(user.email)
+        user.is_admin = user.is_super_admin = False
+        audit.record("user.revoke-admin", f"user {user.id}")
     return user
 
 

@@ -77,7 +77,7 @@ class TestReconcile:
         result = run("reconcile", "--forget", "acct_1")
 
         assert result.exit_code == 0, result.output
-        assert result.stdout.startswith("Forgotten for acct_1: 1\n")
+        assert result.stdout.startswith("Marked as done for acct_1: 1\n")
         entry = db.session.scalars(select(AuditEntry)).one()
         assert (entry.action, entry.subject) == ("stripe-deauthorization.forget", "acct_1")
 
@@ -99,7 +99,7 @@ class TestReconcile:
         assert (first.exit_code, second.exit_code) == (1, 0)
         assert f"to link event {event.id}" in first.stdout
 
-    def test_only_what_is_due_is_a_choice(self, run, platform, stripe):
+    def test_of_what_is_not_due_yet_nothing_is_done_or_said(self, run, platform, stripe):
         with transaction() as session:
             later = session.scalar(select(database_now())) + timedelta(hours=1)
             session.add(
@@ -110,8 +110,14 @@ class TestReconcile:
 
         result = run("reconcile", "--due")
 
-        assert (result.stdout, result.exit_code) == ("", 0)
+        assert (result.exit_code, result.output) == (0, "")
         assert stripe.asked("/oauth/deauthorize") == []
+
+    def test_programs_read_json(self, run, platform):
+        result = run("reconcile", "--json")
+
+        report = json.loads(result.stdout)
+        assert (report["closed"], report["problems"], report["marked_done"]) == (0, [], {})
 
     def test_keys_that_cannot_be_read_are_told_in_one_line(self, run, platform):
         with transaction() as session:
@@ -134,8 +140,16 @@ class TestCheck:
         result = run("check")
 
         assert result.exit_code == 0, result.output
-        assert len(result.stdout.splitlines()) == 10
-        assert "test  secret-key       ok       Stripe accepts it." in result.stdout
+        heading, *rows = [line.split(maxsplit=3) for line in result.stdout.splitlines()]
+        assert heading == ["mode", "check", "result", "sentence"]
+        assert len(rows) == 10
+        assert ["test", "secret-key", "ok", "Stripe accepts it."] in rows
+
+    def test_programs_read_json(self, run, platform):
+        result = run("check", "--json")
+
+        told = {"mode": "test", "check": "secret-key", "result": "ok"}
+        assert {**told, "sentence": "Stripe accepts it."} in json.loads(result.stdout)
 
     def test_a_wrong_one_has_exit_status_1_and_is_not_shown(self, run, platform):
         wrong = "sk_test_wrongwrongwrongwrongwrong"
@@ -145,7 +159,8 @@ class TestCheck:
         result = run("check")
 
         assert result.exit_code == 1
-        assert "test  secret-key       failed   Stripe does not accept it." in result.stdout
+        rows = [line.split(maxsplit=3)[:3] for line in result.stdout.splitlines()]
+        assert ["test", "secret-key", "failed"] in rows
         assert wrong not in result.output
 
     def test_a_platform_without_any_key_is_skipped_and_has_exit_status_1(self, run, app):

@@ -8,7 +8,7 @@ from app.auth.passwords import make_hash
 from app.commands.users import users
 from app.extensions import db
 from app.models import AuditEntry, User
-from app.services.users import UserExists, create_user
+from app.services.users import LastAdministrator, UserExists, create_user, revoke_admin
 from tests.callers import Client
 from tests.processes import run_manage
 from tests.simultaneous import at_once
@@ -67,13 +67,13 @@ def test_an_admin_is_created_on_demand(run):
 @pytest.mark.parametrize(
     ("given", "password"),
     [
-        ("secret", "secret"),
-        ("secret\n", "secret"),
-        ("secret\r\n", "secret"),
-        ("secret\n\n", "secret\n"),
-        ("secret\r", "secret\r"),
+        ("a-secret", "a-secret"),
+        ("a-secret\n", "a-secret"),
+        ("a-secret\r\n", "a-secret"),
+        ("a-secret\n\n", "a-secret\n"),
+        ("a-secret\r", "a-secret\r"),
         (" secret \n", " secret "),
-        ("sch\u00f6n \U0001f511\n", "sch\u00f6n \U0001f511"),
+        ("sehr sch\u00f6n \U0001f511\n", "sehr sch\u00f6n \U0001f511"),
         ("\U0001f511" * 1024 + "\r\n", "\U0001f511" * 1024),
     ],
     ids=lambda text: ascii(text)[:20],
@@ -86,7 +86,7 @@ def test_of_standard_input_one_line_end_is_taken_off_and_nothing_else(run, clien
 
 
 @pytest.mark.parametrize("command", ["create", "password"])
-@pytest.mark.parametrize("given", ["", "\n", "x" * 1025, "x" * 100_000, b"\xff\xfe"])
+@pytest.mark.parametrize("given", ["", "\n", "1234567\n", "x" * 1025, "x" * 100_000, b"\xff\xfe"])
 def test_what_cannot_be_a_password_is_refused(run, make, command, given):
     if command == "password":
         make.user("ada@example.com")
@@ -100,12 +100,12 @@ def test_what_cannot_be_a_password_is_refused(run, make, command, given):
 
 
 def test_a_password_is_asked_for_twice_and_not_shown(run, client):
-    result = run("create", "ada@example.com", input="secret\nother\nsecret\nsecret\n")
+    result = run("create", "ada@example.com", input="a-secret\nanother-one\na-secret\na-secret\n")
 
     assert result.exit_code == 0, result.output
-    assert "secret" not in result.output
+    assert "a-secret" not in result.output
     assert "do not match" in result.output
-    assert sign_in(client, "secret") == 200
+    assert sign_in(client, "a-secret") == 200
 
 
 def test_a_password_is_never_an_argument(run):
@@ -119,7 +119,7 @@ def test_a_password_is_never_an_argument(run):
 def test_an_email_has_one_user_even_one_that_was_deleted(run, make, email):
     make.user("ada@example.com", deleted_at=make.event().starts_at)
 
-    result = run("create", email, FROM_STDIN, input="other")
+    result = run("create", email, FROM_STDIN, input="another-one")
 
     assert result.exit_code == 1
     assert result.stdout == ""
@@ -130,7 +130,7 @@ def test_of_many_who_create_the_same_user_at_once_one_does_and_the_others_are_to
     def create(_):
         with app.app_context():
             try:
-                return create_user("ada@example.com", "secret").email
+                return create_user("ada@example.com", "a-secret").email
             except UserExists as error:
                 return error
 
@@ -187,14 +187,77 @@ def test_whoever_is_unblocked_signs_in_again_but_old_sessions_stay_dead(run, cli
     assert sign_in(client, "correct horse") == 200
 
 
-@pytest.mark.parametrize("command", ["password", "block", "unblock"])
+def test_the_shortest_password_has_8_characters(run, client):
+    result = run("create", "ada@example.com", FROM_STDIN, input="12345678\n")
+
+    assert result.exit_code == 0, result.output
+    assert sign_in(client, "12345678") == 200
+
+
+def test_the_rights_of_an_administrator_are_given_and_taken_on_the_audit_trail(run, make, ada):
+    make.user("bob@example.com", is_admin=True)
+
+    given = run("admin", "Ada@example.com", "--grant")
+    assert json.loads(given.stdout) == {"id": ada.id, "email": "ada@example.com"}
+    assert user_of("ada@example.com").is_admin
+    taken = run("admin", "ada@example.com", "--revoke")
+
+    assert json.loads(taken.stdout) == {"id": ada.id, "email": "ada@example.com"}
+    assert not user_of("ada@example.com").is_admin
+    actions = [(each.action, each.subject) for each in db.session.query(AuditEntry)]
+    assert actions == [(f"user.{verb}-admin", f"user {ada.id}") for verb in ("grant", "revoke")]
+
+
+@pytest.mark.parametrize(
+    "other", [{}, {"is_admin": True, "is_blocked": True}, {"is_admin": True, "deleted": True}]
+)
+def test_the_last_administrator_stays(run, make, other):
+    if other.pop("deleted", False):
+        other["deleted_at"] = make.event().starts_at
+    make.user("ada@example.com", is_super_admin=True)
+    make.user("bob@example.com", **other)
+
+    result = run("admin", "ada@example.com", "--revoke")
+
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ada@example.com is the last administrator.")
+    assert user_of("ada@example.com").is_super_admin
+    assert db.session.query(AuditEntry).count() == 0
+
+
+def test_of_two_administrators_who_are_revoked_at_once_one_stays(app, make):
+    emails = ["ada@example.com", "bob@example.com"]
+    for email in emails:
+        make.user(email, is_admin=True)
+
+    def revoke(number):
+        with app.app_context():
+            try:
+                return revoke_admin(emails[number]).email
+            except LastAdministrator:
+                return None
+
+    answers = at_once(2, revoke)
+
+    assert answers.count(None) == 1
+    db.session.rollback()
+    assert [user_of(email).is_admin for email in emails].count(True) == 1
+
+
+@pytest.mark.parametrize("options", [[], ["--grant", "--revoke"]])
+def test_whether_to_grant_or_to_revoke_must_be_said(run, ada, options):
+    assert run("admin", "ada@example.com", *options).exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["password", "block", "unblock", "admin"])
 @pytest.mark.parametrize("is_deleted", [False, True])
 def test_a_user_who_is_not_there_is_an_error(run, make, command, is_deleted):
     if is_deleted:
         make.user("ada@example.com", deleted_at=make.event().starts_at)
-    options = [FROM_STDIN] if command == "password" else []
+    options = {"password": [FROM_STDIN], "admin": ["--grant"]}.get(command, [])
 
-    result = run(command, "ada@example.com", *options, input="secret")
+    result = run(command, "ada@example.com", *options, input="a-secret")
 
     assert result.exit_code == 1
     assert result.stdout == ""

@@ -127,11 +127,12 @@ def test_a_machine_without_a_usable_python_is_told_what_to_install():
     assert "Python 3.11 or later" in done.stderr
 
 
-def test_ci_runs_the_tests_and_can_be_executed():
+def test_ci_runs_the_checks_and_the_tests_and_can_be_executed():
     script = ROOT / ".ci/run"
 
     assert os.access(script, os.X_OK)
-    assert "make test </dev/null" in script.read_text()
+    lines = script.read_text().splitlines()
+    assert lines[-2:] == ["make lint </dev/null", "make test </dev/null"]
 
 
 def test_every_environment_name_is_in_the_example_with_a_comment():
