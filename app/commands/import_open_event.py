@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
+from app.commands.output import epilog
 from app.importing.report import Report
 from app.importing.run import ImportRunning, Options, UnknownSettings, run_import
 from app.importing.source import Source, SourceError, refuse_password
@@ -25,7 +26,15 @@ def import_() -> None:
     """Bring data from another system."""
 
 
-@import_.command("open-event")
+@import_.command(
+    "open-event",
+    epilog=epilog(
+        "import open-event --dry-run --report report.jsonl",
+        "import open-event --from postgresql://reader@db.example/oevent",
+        exit_1="it could not run",
+        exit_3="rows could not come; the report names each",
+    ),
+)
 @click.option(
     "--from",
     "url",
@@ -63,7 +72,7 @@ def open_event(
     Bring users, events, roles, settings and links of an Open Event Server.
 
     Only reads there. Run again, it brings what has changed there since, and leaves alone what was
-    changed here. Exit status 3 if rows could not come, 1 if it could not run.
+    changed here.
     """
     report = Report(file)
     options = Options(

@@ -77,19 +77,13 @@ def test_a_role_without_rights_on_the_schema_is_told(run, verb, as_stranger):
     assert_told(run(verb, as_stranger), "The database's role lacks rights.")
 
 
-def every_command(group, *names):
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from every_command(command, *names, name)
-        else:
-            yield [*names, name]
+def every_command(commands, *names):
+    for command in commands:
+        inner = getattr(command, "commands", {}).values()
+        yield from every_command(inner, *names, command.name) if inner else [[*names, command.name]]
 
 
-@pytest.mark.parametrize(
-    "verb",
-    [[group.name, *verb] for group in COMMANDS for verb in every_command(group)],
-    ids=" ".join,
-)
+@pytest.mark.parametrize("verb", list(every_command(COMMANDS)), ids=" ".join)
 def test_the_help_of_every_command_has_an_example(verb):
     result = CliRunner().invoke(cli, [*verb, "--help"])
 
