@@ -1,6 +1,7 @@
 """The adapter below our client, given to another user of requests: the `stripe` package."""
 
 import json
+import threading
 import time
 
 import pytest
@@ -63,3 +64,18 @@ def test_each_request_has_a_connection_of_its_own(session):
 def test_a_call_without_one_timeout_for_all_of_it_is_refused(session, timeout):
     with pytest.raises(ValueError, match="one number of seconds"):
         session.get("http://127.0.0.1:1", timeout=timeout)
+
+
+def test_a_connection_is_closed_as_soon_as_its_answer_is_read(session):
+    closed = threading.Event()
+
+    def keep_open(connection, server):
+        connection.sendall(http(b"{}", headers=b"Connection: keep-alive\r\n"))
+        if connection.recv(1) == b"":
+            closed.set()
+
+    with serving(keep_open) as server:
+        response = session.get(server.url, timeout=5)
+
+        assert closed.wait(5)
+        assert response.json() == {}
