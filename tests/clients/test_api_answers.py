@@ -66,7 +66,7 @@ def test_a_refusal_is_told_in_stripes_words_and_nothing_was_done(judge, status):
 
     assert caught.value.detail == "Amount must be at least 50 cents."
     assert caught.value.meta == {"stripe-error": "amount_small"}
-    assert caught.value.source == {}
+    assert caught.value.field is None
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def test_an_account_does_not_count_as_cut_off_otherwise(stripe, answer, body, st
 
     assert type(caught.value) is kind
     assert caught.value.granted_account is None
-    assert caught.value.source == {}
+    assert caught.value.field is None
 
 
 def test_an_account_is_described_in_plain_text(stripe, answer):

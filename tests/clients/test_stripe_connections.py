@@ -254,7 +254,7 @@ def test_a_refused_port_is_unreachable(make_stripe):
 
     assert isinstance(error, StripeUnreachable)
     assert not error.sent
-    assert error.source == {}
+    assert error.field is None
 
 
 def test_a_name_that_does_not_exist_is_unreachable(make_stripe):

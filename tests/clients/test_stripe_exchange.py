@@ -123,7 +123,7 @@ def test_a_refusal_is_told_in_stripes_words_without_the_code(stripe, answer):
     assert isinstance(error, StripeRefused)
     assert error.detail == "Authorization code does not exist: …"
     assert error.meta == {"stripe-error": "invalid_grant"}
-    assert error.source == {"pointer": "/data/attributes/stripe-auth-code"}
+    assert error.field == "code"
     assert error.sent
 
 
@@ -194,7 +194,7 @@ def test_words_about_mixed_modes_are_a_mode_mismatch(stripe, answer, words):
     assert isinstance(error, StripeModeMismatch)
     assert "live mode" in error.detail
     assert "test mode" in error.detail
-    assert error.source == {"pointer": "/data/attributes/stripe-auth-code"}
+    assert error.field == "code"
 
 
 @pytest.mark.parametrize("livemode", [True, False])
@@ -323,7 +323,7 @@ def test_a_grant_with_a_value_that_cannot_be_is_unreadable(stripe, answer, chang
     error = failure(stripe)
 
     assert isinstance(error, StripeUnreadable)
-    assert error.source == {"pointer": "/data/attributes/stripe-auth-code"}
+    assert error.field == "code"
 
 
 def test_an_account_is_owed_back_even_if_the_body_is_no_json(stripe, answer):

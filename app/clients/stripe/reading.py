@@ -38,16 +38,14 @@ E = TypeVar("E", bound=StripeError)
 
 @dataclass(frozen=True)
 class Purpose:
-    """What Stripe was asked for: what to do when it fails, and what the errors point at."""
+    """What Stripe was asked for: what to do when it fails, and the field that errors are about."""
 
     again: str
-    pointer: str | None = None
+    field: str | None = None
     grants: bool = False
 
 
-LINKING = Purpose(
-    "please connect with Stripe again", "/data/attributes/stripe-auth-code", grants=True
-)
+LINKING = Purpose("please connect with Stripe again", "code", grants=True)
 MAINTENANCE = Purpose("please try again later")
 ONBOARDING = Purpose("please try again")
 PAYING = Purpose("please send the same request again")
@@ -156,10 +154,10 @@ class Reading:
         return self.content
 
     def error(self, kind: type[E], detail: str, *, cause: str = "", **kwargs: Any) -> E:
-        """Return an error of *kind*, with its pointer and the account that was granted, if any."""
+        """Return an error of *kind*, with its field and the account that was granted, if any."""
         return kind(
             detail,
-            pointer=self._purpose.pointer,
+            field=self._purpose.field,
             granted_account=self._granted_account(),
             cause=self._plain(cause or self.summary),
             **kwargs,
