@@ -167,7 +167,7 @@ def test_the_page_shows_a_form_that_needs_no_script(platform, page):
     assert all(reference.startswith(("/static/", "data:")) for reference in shown.references)
 
 
-def test_whoever_finishes_returns_and_the_account_can_charge(platform, account_id, page):
+def test_finishing_returns_to_the_platform_and_the_account_can_charge(platform, account_id, page):
     response = platform.post(page, {"decision": "finish", "business_name": "Alpine Nights"})
 
     account = platform.read_account(account_id).json()
@@ -176,9 +176,7 @@ def test_whoever_finishes_returns_and_the_account_can_charge(platform, account_i
     assert account["settings"]["dashboard"]["display_name"] == "Alpine Nights"
 
 
-def test_whoever_leaves_returns_with_what_was_typed_but_nothing_submitted(
-    platform, account_id, page
-):
+def test_leaving_keeps_what_was_typed_but_submits_nothing(platform, account_id, page):
     response = platform.post(page, {"decision": "leave", "business_name": "Alpine Nights"})
 
     account = platform.read_account(account_id).json()

@@ -14,7 +14,7 @@ VISIT_LIFETIME = 3600
 
 @dataclass
 class AccountLink:
-    """A bearer address: whoever has it may fill in the account's details, once."""
+    """A bearer address: anyone who has it may fill in the account's details, once."""
 
     token: str
     account: Account
