@@ -22,7 +22,7 @@ COUNTED = {
 
 
 def receive_webhook() -> ResponseReturnValue:
-    """Take an event. Any 2xx tells Stripe not to send it again; the signature is the proof."""
+    """Receive an event. Any 2xx tells Stripe not to send it again; the signature is the proof."""
     body, signature = request.get_data(), request.headers.get("Stripe-Signature")
     try:
         receive(body, signature, current_app.extensions["stripe"])

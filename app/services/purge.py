@@ -1,12 +1,11 @@
-"""What is kept for a while only: out it goes, a little at a time."""
+"""Deletes what is kept for a limited time, in batches."""
 
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.db.clock import database_now
-from app.db.reads import read
+from app.db.reads import read_time
 from app.db.transactions import transaction
 from app.models import (
     EndedSession,
@@ -16,13 +15,13 @@ from app.models import (
 )
 
 BATCH = 1000  # rows in one transaction
-A_DAY = timedelta(days=1)  # longer than any attempt lasts that must know of a cut
+A_DAY = timedelta(days=1)  # longer than any attempt that must know of a disconnection
 WEBHOOKS = timedelta(days=30)  # how long Stripe may send an event again
 
 
 def purge() -> int:
-    """Delete what has served its time, and return how many rows that were."""
-    now = read(select(database_now()))[0][0]
+    """Delete what is outdated, and return how many rows that were."""
+    now = read_time()
     return sum(_delete(key, condition) for key, condition in _outdated(now))
 
 
@@ -36,7 +35,7 @@ def _outdated(now: datetime) -> list[tuple[InstrumentedAttribute, ColumnElement[
 
 
 def _delete(key: InstrumentedAttribute, condition: ColumnElement[bool]) -> int:
-    """Delete in batches; rows that another run is deleting are left to it."""
+    """Delete in batches; rows that another run is deleting right now are left to it."""
     batch = select(key).where(condition).limit(BATCH).with_for_update(skip_locked=True)
     statement = (
         delete(key.class_)

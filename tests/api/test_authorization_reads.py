@@ -13,8 +13,10 @@ PRIVATE = {
     "livemode",
     "scope",
     "linked-at",
+    "method",
     "account-status",
     "display-name",
+    "country",
 }
 
 

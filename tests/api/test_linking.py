@@ -165,12 +165,27 @@ def test_an_event_can_be_linked_once_in_each_mode(link, make, stripe):
     assert response.json["data"]["attributes"]["livemode"] is True
 
 
-def test_the_frontends_key_of_the_platform_is_ignored(link, stripe):
-    response = link(stripe_publishable_key="pk_test_something_else")
+@pytest.mark.parametrize("key", ["pk_test_something_else", "", None, 5, ["pk_live_x"], "x" * 999])
+def test_the_frontends_key_of_the_platform_is_not_kept(link, stripe, key):
+    response = link(stripe_publishable_key=key)
 
-    assert response.json["data"]["attributes"]["stripe-publishable-key"] != (
-        "pk_test_something_else"
-    )
+    assert response.status_code == 201, response.text
+    assert response.json["data"]["attributes"]["stripe-publishable-key"] != key
+
+
+def test_a_frontend_of_the_other_mode_is_told_before_anything_is_sent(link, stripe):
+    code = stripe.code()
+
+    response = link(code, stripe_publishable_key="pk_live_of_the_frontend")
+
+    error = assert_error(response, 422, "stripe-mode-mismatch")
+    assert "administrator" in error["detail"]
+    assert stripe.codes_seen() == []
+    assert link(code).status_code == 201
+
+
+def test_a_link_says_how_the_account_was_connected(link, organizer, event):
+    assert link().json["data"]["attributes"]["method"] == "oauth"
 
 
 @pytest.mark.parametrize(

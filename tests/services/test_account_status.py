@@ -86,6 +86,7 @@ def test_after_linking_the_account_is_looked_at(link, drain, shown, stripe):
 
     assert shown()["account-status"] == "active"
     assert shown()["display-name"]
+    assert shown()["country"] == "DE"
 
 
 def test_an_account_that_cannot_take_payments_is_restricted(linked, drain, shown, stripe, account):

@@ -20,7 +20,7 @@ from app.errors import (
     StripeUnreadable,
 )
 from app.models import Event, StripeLinkAttempt
-from app.services.linking.decisions import CompletionFacts, judge_completion, judge_failure
+from app.services.linking.outcome import CompletionFacts, judge_completion, judge_failure
 
 NOW = datetime(2027, 5, 1, 12, tzinfo=UTC)
 STARTED, SECOND = NOW - timedelta(seconds=9), timedelta(seconds=1)

@@ -20,7 +20,7 @@ from app.errors import (
     StripeNotConfigured,
 )
 from app.models import StripeAuthorization, StripeAuthorizationRequest, StripeLinkAttempt
-from app.services.linking.decisions import StartFacts, judge_start
+from app.services.linking.admission import StartFacts, judge_start
 from app.services.linking.request import LinkRequest, choose_method
 from app.services.platform.registration import Platform
 

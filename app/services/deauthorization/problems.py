@@ -6,7 +6,7 @@ from app.db.clock import database_now
 from app.db.reads import read
 from app.db.transactions import transaction
 from app.models import StripeDeauthorization, StripeLinkAttempt
-from app.services.deauthorization.outbox import IS_PENDING
+from app.services.deauthorization.queries import IS_PENDING
 
 
 def find_problems() -> list[str]:

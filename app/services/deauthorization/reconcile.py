@@ -23,6 +23,7 @@ from app.models import Event, StripeAuthorization, StripeDeauthorization, Stripe
 from app.services.accounts import status
 from app.services.deauthorization import outbox
 from app.services.deauthorization.problems import find_problems, rejected_account
+from app.services.deauthorization.queries import IS_PENDING, look_up
 from app.services.linking import attempts
 from app.services.outbox import LEASE, Delivery
 from app.services.purge import purge
@@ -132,7 +133,7 @@ def _take_over(deauthorization_id: int, stripe: StripeConnect, give_up: float) -
     If it comes back with a failure, that was the try of this run.
     """
     while True:
-        pending = outbox.look_up(deauthorization_id)
+        pending = look_up(deauthorization_id)
         if pending is None:
             return "done"
         if pending.lease_ended:
@@ -148,7 +149,7 @@ def _take_over(deauthorization_id: int, stripe: StripeConnect, give_up: float) -
 
 def _pending(due_until: datetime | None) -> Sequence[Any]:
     row = StripeDeauthorization
-    pending = select(row.id, row.tries).where(outbox.IS_PENDING)
+    pending = select(row.id, row.tries).where(IS_PENDING)
     if due_until is not None:
         pending = pending.where(row.next_try_at <= due_until)
     return read(pending.order_by(row.next_try_at, row.id))

@@ -20,12 +20,8 @@ from app.errors import ServiceError
 from app.extensions import db
 from app.models import StripeLinkAttempt, User
 from app.services.events.queries import find_event
-from app.services.linking.decisions import (
-    INTERRUPTED,
-    Outcome,
-    is_expired,
-    refuse_while_under_way,
-)
+from app.services.linking.admission import refuse_while_under_way
+from app.services.linking.outcome import INTERRUPTED, Outcome, is_expired
 
 # Beyond the time that Stripe has to answer: a little less than the 10 s that are promised, so that
 # a request at their very end is served.

@@ -1,4 +1,4 @@
-"""Claiming: gather the facts, let `decisions.judge_start` decide, and commit the attempt."""
+"""Claiming: gather the facts, let `judge_start` decide, and commit the attempt."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ from app.models import (
 )
 from app.services.events.queries import lock_event
 from app.services.linking import attempts
+from app.services.linking.admission import StartFacts, judge_start
 from app.services.linking.authorization_requests import find_trip
-from app.services.linking.decisions import StartFacts, judge_start
 from app.services.linking.request import NO_SOURCE, LinkRequest, LinkResult, Method
 from app.services.platform.registration import Platform, digest_code, platform_of
 

@@ -1,7 +1,7 @@
 """
 Completing an attempt, in one transaction: store the account, or refuse it and give it back.
 
-Locks are taken in the order event, accounts, attempt. `decisions.judge_completion` decides.
+Locks are taken in the order event, accounts, attempt. `judge_completion` decides.
 """
 
 from dataclasses import dataclass, field
@@ -19,10 +19,11 @@ from app.models import Event, Setting, StripeAuthorization, StripeLinkAttempt, U
 from app.services import audit
 from app.services.accounts.links import AccountKey, account_of, lock_links_of_event
 from app.services.deauthorization import outbox
+from app.services.deauthorization.queries import DeliveryState, delivery_state
 from app.services.linking import attempts
 from app.services.linking.authorization_requests import release
 from app.services.linking.claim import Claim
-from app.services.linking.decisions import CompletionFacts, judge_completion, judge_failure
+from app.services.linking.outcome import CompletionFacts, judge_completion, judge_failure
 from app.services.platform.identity import known_platform_id
 
 
@@ -86,7 +87,7 @@ def _gather(
     attempt = session.get(
         StripeLinkAttempt, claim.attempt_id, with_for_update=True, populate_existing=True
     )
-    told = outbox.delivery_state(session, account) if account else outbox.DeliveryState()
+    told = delivery_state(session, account) if account else DeliveryState()
     facts = CompletionFacts(
         now=current_time(session),
         attempt=attempt,

@@ -50,7 +50,8 @@ class AuthorizationView:
     @property
     def event_id(self) -> int:
         """The id of the event, for links."""
-        return self.event.id
+        event_id: int = self.event.id
+        return event_id
 
 
 IS_PUBLIC = (
@@ -124,7 +125,7 @@ def _read_one(
     return to_view(rows[0], caller.role(rows[0].rank))
 
 
-def to_view(row: Row | StripeAuthorization, role: Role) -> AuthorizationView:
+def to_view(row: Row[Any] | StripeAuthorization, role: Role) -> AuthorizationView:
     """
     Return a link (a row of this module's statements, or the model) as somebody with *role* sees it.
 
