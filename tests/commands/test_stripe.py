@@ -119,6 +119,21 @@ class TestReconcile:
         report = json.loads(result.stdout)
         assert (report["closed"], report["problems"], report["marked_done"]) == (0, [], {})
 
+    def test_a_delivery_under_way_is_told_and_left_alone_with_due(self, run, platform, stripe):
+        with transaction() as session:
+            soon = session.scalar(select(database_now())) + timedelta(seconds=30)
+            session.add(
+                StripeDeauthorization(
+                    stripe_user_id="acct_1", livemode=False, client_id="ca_1", claimed_until=soon
+                )
+            )
+
+        result = run("reconcile", "--due")
+
+        assert result.exit_code == 0
+        assert "Deauthorizations that another process is delivering: 1" in result.stdout
+        assert stripe.asked("/oauth/deauthorize") == []
+
     def test_keys_that_cannot_be_read_are_told_in_one_line(self, run, platform):
         with transaction() as session:
             setting = session.get_one(Setting, 1)

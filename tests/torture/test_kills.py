@@ -13,6 +13,7 @@ import pytest
 from app.extensions import db
 from app.models import StripeAuthorization
 from tests.callers import document
+from tests.processes import run_manage
 from tests.torture.world import LEASE, LINKS, World, let_pass, until
 
 pytestmark = [pytest.mark.torture, pytest.mark.timeout(1500)]
@@ -136,6 +137,33 @@ def test_no_kill_loses_doubles_or_halves_a_link(world, figure):
     assert world.codes_twice() == []
     unknown = check_books(world, organizers)
     figure(f"{unknown} accounts connected at Stripe and not linked here, each accounted for")
+
+
+def test_a_kill_during_an_unlink_is_made_good_by_the_next_reconcile(world):
+    """The lease of the dead process is waited for, not passed over."""
+    (event,), (account,) = world.events(1), world.accounts(1)
+    link_id = world.link(event, world.code(account)).json["data"]["id"]
+    world.stripe.control("faults", {"fault": "hang", "on": "deauthorize"})
+    with ThreadPoolExecutor(1) as pool:
+        unlinking = pool.submit(world.ask, "DELETE", f"{LINKS}/{link_id}")
+        until(lambda: asked_to_disconnect(world), seconds=10, every=0.01)
+        world.kill()
+        unlinking.result()
+    world.stripe.control("faults", {"fault": None})
+
+    due = run_manage("stripe", "reconcile", "--due", env=world.environ)
+    done = run_manage("stripe", "reconcile", env=world.environ)
+
+    assert due.returncode == 0, due.stderr
+    assert "another process is delivering: 1" in due.stdout
+    assert done.returncode == 0, done.stderr
+    assert "1 done, 0 pending" in done.stdout
+    assert account not in world.connected()
+
+
+def asked_to_disconnect(world):
+    asked = world.stripe.control("requests")["requests"]
+    return any(each["path"] == "/oauth/deauthorize" for each in asked)
 
 
 def check_acknowledged(world, organizers):
