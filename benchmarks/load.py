@@ -54,7 +54,7 @@ def start_loader(task: dict[str, Any]) -> subprocess.Popen[str]:
 
 def result_of(process: subprocess.Popen[str]) -> dict[str, Any]:
     """End *process*'s input and return what it found."""
-    said, _ = process.communicate(timeout=180)
+    said, _ = process.communicate(timeout=600)
     return json.loads(said)
 
 

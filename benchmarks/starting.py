@@ -36,6 +36,7 @@ def weigh(service: Measured) -> Result:
 
 def measure_growth(service: Measured, world: World) -> Result:
     """Say what each worker weighs more after many requests of all kinds."""
+    ask_for_everything(service, world, MORE // 10)  # so that each kind has filled its caches
     workers, before = service.workers, service.megabytes()
     statuses = ask_for_everything(service, world, MORE)
     after = service.megabytes()
