@@ -156,6 +156,18 @@ class LinkInProgress(ServiceError):
     status, code = 409, "link-in-progress"
 
 
+class NotLinked(ServiceError):
+    """The event has no Stripe account in this mode, so nothing can be paid to one."""
+
+    status, code = 409, "not-linked"
+
+
+class IdempotencyConflict(ServiceError):
+    """The idempotency key was used for another payment of this event."""
+
+    status, code = 409, "idempotency-conflict"
+
+
 class PayloadTooLarge(ServiceError):
     """The body is larger than we read."""
 
@@ -182,6 +194,12 @@ class ManyInvalid(ServiceError):
     def __init__(self, faults: list[Invalid]) -> None:
         super().__init__(faults[0].detail)
         self.faults = faults
+
+
+class OnboardingIncomplete(ServiceError):
+    """The owner of the account has not told Stripe everything yet."""
+
+    status, code = 422, "onboarding-incomplete"
 
 
 class StateInvalid(ServiceError):

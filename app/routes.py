@@ -8,6 +8,7 @@ on bodies and bursts. A new address is one line here and one resource.
 from app.api import (
     audit_entries,
     events,
+    payment_intents,
     sessions,
     settings,
     stripe_authorization_requests,
@@ -26,9 +27,11 @@ from app.auth.policy import (
     DISCONNECT,
     EDIT_EVENT,
     MANAGE_TEAM,
+    PAY,
     PUBLIC,
     READ_AUDIT_TRAIL,
     READ_HISTORY,
+    READ_PAYMENTS,
     SIGNED_IN,
 )
 from app.http import docs, health, metrics
@@ -117,6 +120,22 @@ ROUTES = (
         ("/v1/stripe-authorization-requests",),
         stripe_authorization_requests.StripeAuthorizationRequestList,
         {"POST": CONNECT},
+    ),
+    Route(
+        ("/v1/payment-intents",),
+        payment_intents.PaymentIntentList,
+        {"POST": PAY},
+        burst_proof="Authorization",
+    ),
+    Route(
+        ("/v1/payment-intents/<payment>",),
+        payment_intents.PaymentIntentDetail,
+        {"GET": READ_PAYMENTS, "PATCH": PAY},
+    ),
+    Route(
+        ("/v1/events/<event>/payment-intents",),
+        payment_intents.EventPaymentIntents,
+        {"GET": READ_PAYMENTS},
     ),
     Route(("/v1/stripe-checks",), stripe_checks.StripeCheckList, {"POST": CHECK_PLATFORM}),
     Route(("/v1/audit-entries",), audit_entries.AuditEntryList, {"GET": READ_AUDIT_TRAIL}),

@@ -8,6 +8,7 @@ from app.db.transactions import transaction
 from app.extensions import db
 from app.models import (
     Event,
+    PaymentIntent,
     Setting,
     StripeAuthorization,
     StripeDeauthorization,
@@ -83,6 +84,24 @@ class Factory:
         link.stripe_secret_key = f"sk_test_{secrets.token_hex(12)}"
         link.stripe_refresh_token = f"rt_{secrets.token_hex(12)}"
         return self._add(link)
+
+    def payment(self, event: Event, link: StripeAuthorization, **attributes: Any) -> PaymentIntent:
+        """Return a payment to *link* that Stripe has made and that is canceled again."""
+        given = {
+            "event_id": event.id,
+            "livemode": link.livemode,
+            "stripe_user_id": link.stripe_user_id,
+            "idempotency_key": secrets.token_hex(8),
+            "request_digest": "-",
+            "stripe_key": secrets.token_hex(16),
+            "parameters": "{}",
+            "amount": 1999,
+            "currency": "EUR",
+            "outcome": "created",
+            "stripe_payment_intent_id": f"pi_{secrets.token_hex(12)}",
+            "stripe_status": "canceled",
+        }
+        return self._add(PaymentIntent(**{**given, **attributes}))
 
     def deauthorization(self, **attributes: Any) -> StripeDeauthorization:
         """Return a pending deauthorization."""

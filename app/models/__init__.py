@@ -3,6 +3,8 @@
 from app.models.audit_entry import AuditEntry
 from app.models.event import Event, UsersEventsRole
 from app.models.imported_row import ImportedRole, ImportedRow
+from app.models.payment_intent import PaymentIntent
+from app.models.service_token import ServiceToken
 from app.models.setting import Setting
 from app.models.stripe_authorization import StripeAuthorization
 from app.models.stripe_authorization_request import StripeAuthorizationRequest
@@ -17,6 +19,8 @@ __all__ = [
     "Event",
     "ImportedRole",
     "ImportedRow",
+    "PaymentIntent",
+    "ServiceToken",
     "Setting",
     "StripeAuthorization",
     "StripeAuthorizationRequest",

@@ -49,6 +49,10 @@ LEAST = {
     "GET /v1/events/<event>/relationships/stripe-authorization": ANYONE,
     "GET /v1/events/<event>/stripe-link-attempts": ORGANIZER,
     "POST /v1/stripe-authorization-requests": ORGANIZER,
+    "POST /v1/payment-intents": ORGANIZER,
+    "GET /v1/payment-intents/<payment>": COORGANIZER,
+    "PATCH /v1/payment-intents/<payment>": ORGANIZER,
+    "GET /v1/events/<event>/payment-intents": COORGANIZER,
     "POST /v1/stripe-checks": ADMIN,
     "GET /v1/audit-entries": ADMIN,
     "POST /stripe/webhooks": ANYONE,
@@ -60,11 +64,12 @@ LINKAGE = (
 )
 ROLES = [ANYONE, USER, COORGANIZER, ORGANIZER, OWNER, ADMIN]
 # The public part of these is there for everybody, but not of a draft; linkage is never written.
-ABOUT_AN_EVENT = "<event>", "<authorization>", "<role>"
+ABOUT_AN_EVENT = "<event>", "<authorization>", "<role>", "<payment>"
 BY_BODY = (
     "POST /v1/stripe-authorizations",
     "POST /v1/stripe-authorization-requests",
     "POST /v1/users-events-roles",
+    "POST /v1/payment-intents",
 )
 NOT_BY_ROLE = {
     "POST /auth/session": 400,
@@ -107,6 +112,7 @@ def test_a_role_may_do_exactly_what_the_table_says(
     method, rule = route.split(" ")
     path = rule.replace("<event>", str(event.id)).replace("<authorization>", str(link.id))
     path = path.replace("<user>", str(user.id if user else 1)).replace("<setting>", "1")
+    path = path.replace("<payment>", str(make.payment(event, link).id))
     path = path.replace("<file>", "swagger-ui.css")
     path = path.replace("<role>", str(make.role(make.user(), event, "coorganizer").id))
     caller = client.as_(user) if user else client
@@ -148,12 +154,21 @@ def _body(method, rule, event, link, make):
         return document("stripe-authorization", id_, relationships, stripe_auth_code="ac_1")
     if rule == "/v1/stripe-authorizations/<authorization>":
         return document("stripe-authorization", link.id, stripe_auth_code="ac_1")
+    if "payment-intents" in rule:
+        return _payment(rule, linkage)
     if rule == "/v1/stripe-authorization-requests":
         return document("stripe-authorization-request", None, linkage)
     if rule == "/v1/users-events-roles":
         email = make.user().email
         return document("users-events-role", None, linkage, role="organizer", email=email)
     return None
+
+
+def _payment(rule, linkage):
+    if rule.endswith("<payment>"):
+        return document("payment-intent", 1, status="canceled")
+    given = {"amount": 100, "currency": "EUR", "idempotency_key": "order-1"}
+    return document("payment-intent", None, linkage, **given)
 
 
 @pytest.mark.parametrize("route", list(NOT_BY_ROLE))

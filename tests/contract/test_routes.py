@@ -18,10 +18,12 @@ GET /openapi.json
 GET /v1/audit-entries
 GET /v1/events
 GET /v1/events/<event>
+GET /v1/events/<event>/payment-intents
 GET /v1/events/<event>/relationships/stripe-authorization
 GET /v1/events/<event>/stripe-authorization
 GET /v1/events/<event>/stripe-link-attempts
 GET /v1/events/<event>/users-events-roles
+GET /v1/payment-intents/<payment>
 GET /v1/settings
 GET /v1/settings/<setting>
 GET /v1/stripe-authorizations
@@ -32,6 +34,7 @@ GET /v1/users/<user>
 PATCH /v1/events/<event>
 PATCH /v1/events/<event>/relationships/stripe-authorization
 PATCH /v1/events/<event>/stripe-authorization
+PATCH /v1/payment-intents/<payment>
 PATCH /v1/settings
 PATCH /v1/settings/<setting>
 PATCH /v1/stripe-authorizations/<authorization>
@@ -45,6 +48,7 @@ POST /v1/auth/logout
 POST /v1/auth/token/refresh
 POST /v1/events
 POST /v1/events/<event>/relationships/stripe-authorization
+POST /v1/payment-intents
 POST /v1/stripe-authorization-requests
 POST /v1/stripe-authorizations
 POST /v1/stripe-authorizations/<authorization>/relationships/event

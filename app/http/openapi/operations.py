@@ -21,6 +21,7 @@ WHO = {
     "OWNER": "Owners of the event, and administrators.",
     "ADMIN": "Administrators.",
 }
+REPEATABLE = {"POST /v1/stripe-authorizations", "POST /v1/payment-intents"}
 REQUEST_ID = {"description": "The id of the request.", "schema": {"type": "string"}}
 
 
@@ -117,15 +118,17 @@ def _body(route: Route, method: str, components: Components) -> Json | None:
     if method not in ("POST", "PATCH"):
         return None
     if _is_document(route.view):
-        schema = components.body_of(route.view.schema, is_change=method == "PATCH")
+        is_change = method == "PATCH"
+        written = getattr(route.view, "change_schema", None) if is_change else None
+        schema = components.body_of(written or route.view.schema, is_change=is_change)
         return {"required": True, "content": {JSON_API: {"schema": schema}}}
     return {"content": {"application/json": {"schema": {"type": "object"}}}}
 
 
 def _responses(route: Route, address: str, method: str, components: Components) -> Json:
     found: Json = {str(_success(route, method)): _answer(route, method, components)}
-    if method == "POST" and address == "/v1/stripe-authorizations":
-        found["200"] = found["201"]  # the code had made its link before
+    if f"{method} {address}" in REPEATABLE:
+        found["200"] = found["201"]  # the same had been done before
     by_status: dict[int, dict[str, type[ServiceError]]] = {}
     for error in refusals_of(route, address, method):
         by_status.setdefault(error.status, {}).setdefault(error.code, error)

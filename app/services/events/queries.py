@@ -23,13 +23,13 @@ LOCKED = (
 )
 
 
-def find_event(reference: str, caller: Caller) -> Event:
+def find_event(reference: str, caller: Caller, *, field: str | None = None) -> Event:
     """
     Return the event meant by *reference* with `role`, what *caller* is to it.
 
     Raises NotFound if there is none, if it was deleted, or if it is a draft and not the caller's.
     """
-    return _find_one(FOUND.where(is_event(reference)), caller)[0]
+    return _find_one(FOUND.where(is_event(reference)), caller, field)[0]
 
 
 def lock_event(

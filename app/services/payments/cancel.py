@@ -1,0 +1,56 @@
+"""Canceling a payment at Stripe."""
+
+from app.auth.policy import PAY, PAY_LIVE, Caller, require
+from app.clients.stripe import AccountNotConnected, StripeConnect
+from app.clients.stripe import PaymentIntent as StripeIntent
+from app.errors import Conflict, StripeRefused
+from app.extensions import db
+from app.models import PaymentIntent
+from app.services.payments.complete import record_intent
+from app.services.payments.outcome import answer_for
+from app.services.payments.views import PaymentView, find_payment, read_view
+from app.services.platform.registration import read_platform
+
+
+def cancel_payment(payment_id: str, caller: Caller, stripe: StripeConnect) -> PaymentView:
+    """
+    Cancel the payment at Stripe. Idempotent.
+
+    Raises NotFound, Forbidden, Conflict where it cannot be canceled (any more), and a StripeError.
+    """
+    row, role = find_payment(payment_id, caller)
+    require(role, PAY_LIVE if row.livemode else PAY)
+    if row.stripe_status == "canceled":
+        return read_view(row.id)
+    if row.stripe_payment_intent_id is None:
+        raise Conflict("This payment was not created at Stripe, so there is nothing to cancel.")
+    row_id = row.id
+    record_intent(row_id, _cancel(_at_stripe(row), stripe))
+    return read_view(row_id)
+
+
+def _at_stripe(row: PaymentIntent) -> tuple[str, str, bool]:
+    """Return what names the payment at Stripe, and let go of the database."""
+    named = row.stripe_payment_intent_id or "", row.stripe_user_id, row.livemode
+    db.session.rollback()
+    return named
+
+
+def _cancel(named: tuple[str, str, bool], stripe: StripeConnect) -> StripeIntent:
+    """Return the canceled intent; where Stripe refuses, it may have been canceled before."""
+    intent_id, account_id, livemode = named
+    secret_key = read_platform(livemode).secret_key
+    try:
+        try:
+            return stripe.cancel_payment_intent(
+                intent_id, account_id=account_id, secret_key=secret_key, livemode=livemode
+            )
+        except StripeRefused as refusal:
+            intent = stripe.read_payment_intent(
+                intent_id, account_id=account_id, secret_key=secret_key, livemode=livemode
+            )
+            if intent.status != "canceled":
+                raise Conflict(refusal.detail) from None
+            return intent
+    except AccountNotConnected as error:
+        raise answer_for(error) from None

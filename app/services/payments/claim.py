@@ -1,0 +1,236 @@
+"""Claiming a payment: every check, in order, and the row that may be asked for at Stripe."""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.auth.policy import PAY, PAY_LIVE, require
+from app.clients.stripe import StripeConnect
+from app.db.clock import current_time
+from app.db.transactions import transaction
+from app.errors import (
+    Conflict,
+    IdempotencyConflict,
+    Invalid,
+    NotLinked,
+    RememberedFailure,
+    StripeDisabled,
+    StripeNotConfigured,
+)
+from app.models import Event, PaymentIntent, Setting, StripeAuthorization
+from app.services.events.queries import find_event
+from app.services.payments.outcome import LEASE, Known, next_step
+from app.services.payments.request import PaymentRequest
+from app.services.platform.registration import Platform, platform_of
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to ask Stripe about one payment, until the lease ends."""
+
+    payment_id: int
+    step: Literal["ask", "look-up"]
+    account_id: str
+    livemode: bool
+    stripe_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    parameters: Mapping[str, str]
+    name: str
+    sent_before: datetime | None
+
+
+@dataclass(frozen=True)
+class Created:
+    """A payment that Stripe has made for the same request before."""
+
+    payment_id: int
+    intent_id: str
+    account_id: str
+    livemode: bool
+
+
+def claim_payment(
+    request: PaymentRequest, stripe: StripeConnect, reserve: Callable[[], Any]
+) -> Claim | Created:
+    """
+    Commit the row that may be asked for, or return the payment that the same request made.
+
+    *reserve* takes a place for a call to Stripe, or raises StripeBusy; it is asked last. Raises
+    what `create_payment` raises with nothing sent.
+    """
+    try:
+        with transaction() as session:
+            return _claim(session, request, stripe, reserve)
+    except IntegrityError:  # a twin has just committed its row
+        raise _under_way(1) from None
+
+
+def reclaim_payment(
+    payment_id: int, stripe: StripeConnect, reserve: Callable[[], Any]
+) -> Claim | None:
+    """Take an unclear payment, unless another process has it or its outcome is known."""
+    with transaction() as session:
+        row = session.get(PaymentIntent, payment_id, with_for_update=True, populate_existing=True)
+        if row is None:
+            return None
+        now = current_time(session)
+        step = next_step(_known(row, now))
+        platform = platform_of(session.get_one(Setting, 1), row.livemode)
+        if step not in ("ask", "look-up") or not platform.secret_key:
+            return None
+        if step == "ask":
+            reserve()
+        return _take(row, step, platform, now, stripe)
+
+
+def _claim(
+    session: Session, request: PaymentRequest, stripe: StripeConnect, reserve: Callable[[], Any]
+) -> Claim | Created:
+    event = find_event(request.event, request.caller, field="event")
+    setting = session.get_one(Setting, 1, populate_existing=True)
+    require(event.role, PAY_LIVE if setting.livemode else PAY)
+    now = current_time(session)
+    known = _find(session, event.id, request.idempotency_key)
+    if known is not None:
+        return _go_on(known, request, setting, now, stripe, reserve)
+    platform = platform_of(setting, setting.livemode)
+    link = _check(session, event, platform)
+    row = _new_row(request, event, link)
+    reserve()
+    session.add(row)
+    session.flush()
+    return _take(row, "ask", platform, now, stripe)
+
+
+def _find(session: Session, event_id: int, key: str) -> PaymentIntent | None:
+    return session.scalars(
+        select(PaymentIntent)
+        .where(PaymentIntent.event_id == event_id, PaymentIntent.idempotency_key == key)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+
+
+def _go_on(
+    row: PaymentIntent,
+    request: PaymentRequest,
+    setting: Setting,
+    now: datetime,
+    stripe: StripeConnect,
+    reserve: Callable[[], Any],
+) -> Claim | Created:
+    """Answer a key that is known from memory, or claim what is unclear about it."""
+    if row.request_digest != request.digest() or row.livemode != setting.livemode:
+        raise IdempotencyConflict(
+            "This idempotency key was used for another payment of the event.",
+            field="idempotency_key",
+        )
+    step = next_step(_known(row, now))
+    if step == "remember":
+        return _remember(row)
+    if step == "wait":
+        until = row.claimed_until or now
+        raise _under_way(ceil((until - now).total_seconds()))
+    platform = platform_of(setting, row.livemode)
+    if not platform.secret_key:
+        raise _not_configured()
+    if step == "ask":
+        reserve()  # looking up takes a place for each page by itself
+    return _take(row, step, platform, now, stripe)
+
+
+def _known(row: PaymentIntent, now: datetime) -> Known:
+    return Known(now, row.outcome, row.claimed_until, row.first_sent_at, row.has_saved_fault)
+
+
+def _remember(row: PaymentIntent) -> Created:
+    if row.outcome == "created" and row.stripe_payment_intent_id:
+        return Created(row.id, row.stripe_payment_intent_id, row.stripe_user_id, row.livemode)
+    raise RememberedFailure(
+        row.error_status or 0,
+        row.error_code or "",
+        row.detail or "",
+        meta={"stripe-error": row.stripe_error} if row.stripe_error else None,
+    )
+
+
+def _under_way(seconds: int) -> Conflict:
+    return Conflict(
+        "This payment is being created right now. Please try again in a moment.",
+        headers={"Retry-After": str(max(1, seconds))},
+    )
+
+
+def _check(session: Session, event: Event, platform: Platform) -> StripeAuthorization:
+    """Return the link that is paid to; refuse an event that cannot be paid for."""
+    if not event.can_pay_by_stripe:
+        raise StripeDisabled("Payment by Stripe is switched off for this event.", field="event")
+    link = session.scalars(
+        select(StripeAuthorization).where(
+            StripeAuthorization.event_id == event.id,
+            StripeAuthorization.livemode == platform.livemode,
+        )
+    ).one_or_none()
+    if link is None:
+        raise NotLinked("This event has no connected Stripe account.", field="event")
+    if not (platform.secret_key and platform.publishable_key):
+        raise _not_configured()
+    return link
+
+
+def _not_configured() -> StripeNotConfigured:
+    return StripeNotConfigured(
+        "Stripe is not set up on this platform yet. Please ask the administrator."
+    )
+
+
+def _new_row(request: PaymentRequest, event: Event, link: StripeAuthorization) -> PaymentIntent:
+    currency = request.currency or event.payment_currency
+    if currency is None:
+        raise Invalid("Name the currency: the event has none.", field="currency")
+    name = secrets.token_hex(16)
+    return PaymentIntent(
+        event_id=event.id,
+        user_id=request.caller.id,
+        idempotency_key=request.idempotency_key,
+        request_digest=request.digest(),
+        livemode=link.livemode,
+        stripe_user_id=link.stripe_user_id,
+        stripe_key=name,
+        parameters=json.dumps(request.form(currency, name)),
+        amount=request.amount,
+        currency=currency.upper(),
+        application_fee_amount=request.application_fee_amount,
+        description=request.description,
+    )
+
+
+def _take(
+    row: PaymentIntent,
+    step: Literal["ask", "look-up"],
+    platform: Platform,
+    now: datetime,
+    stripe: StripeConnect,
+) -> Claim:
+    sent_before = row.first_sent_at
+    row.first_sent_at = sent_before or now
+    row.claimed_until = now + timedelta(seconds=stripe.timeout) + LEASE
+    return Claim(
+        payment_id=row.id,
+        step=step,
+        account_id=row.stripe_user_id,
+        livemode=row.livemode,
+        stripe_key=row.stripe_key,
+        secret_key=platform.secret_key,
+        parameters=json.loads(row.parameters),
+        name=row.stripe_key,
+        sent_before=sent_before,
+    )

@@ -1,0 +1,88 @@
+"""Writing down what came of asking Stripe about a payment."""
+
+from app.clients.stripe import PaymentIntent as StripeIntent
+from app.db.clock import current_time
+from app.db.transactions import transaction
+from app.errors import ServiceError, StripeUnreadable
+from app.models import PaymentIntent
+from app.security.logs import log
+from app.services.payments.claim import Claim
+from app.services.payments.outcome import Failure, Verdict, answer_for, is_lost, judge_failure
+
+LOST = (
+    "Stripe never confirmed this payment, and has no record of it: nothing was charged."
+    " Please start a new payment."
+)
+
+
+def record_intent(payment_id: int, intent: StripeIntent) -> None:
+    """
+    Write what Stripe says about the payment now. Idempotent; the client secret is not stored.
+
+    A payment that was given up is taken back: Stripe has it all the same.
+    """
+    with transaction() as session:
+        row = session.get(PaymentIntent, payment_id, with_for_update=True, populate_existing=True)
+        if row is None:
+            return
+        row.outcome, row.stripe_payment_intent_id = "created", intent.intent_id
+        row.stripe_status, row.checked_at = intent.status, current_time(session)
+        row.claimed_until, row.needs_person = None, False
+        row.error_status = row.error_code = row.detail = row.stripe_error = None
+
+
+def complete_failed(claim: Claim, error: Failure) -> Verdict:
+    """
+    Write down a question that failed. Idempotent.
+
+    A payment of which Stripe demonstrably knows nothing leaves no row behind, so its key is free.
+    """
+    verdict = judge_failure(error, was_sent_before=claim.sent_before is not None)
+    told = answer_for(error)
+    with transaction() as session:
+        row = session.get(
+            PaymentIntent, claim.payment_id, with_for_update=True, populate_existing=True
+        )
+        if row is None or row.outcome is not None:
+            return verdict
+        if verdict.ending == "gone":
+            session.delete(row)
+            return verdict
+        row.claimed_until = None
+        row.first_sent_at = claim.sent_before or row.first_sent_at
+        row.has_saved_fault |= verdict.has_saved_fault
+        row.needs_person = verdict.needs_person
+        row.error_status, row.error_code = told.status, told.code
+        if verdict.ending == "refused":
+            _remember(row, told)
+    log.warning("payment", payment=claim.payment_id, ending=verdict.ending, code=told.code)
+    return verdict
+
+
+def complete_not_found(claim: Claim) -> StripeUnreadable:
+    """
+    Write down that Stripe does not list the payment; return what the caller is told.
+
+    Within a day it may still appear there. After that it is closed as failed.
+    """
+    lost = StripeUnreadable(LOST)
+    with transaction() as session:
+        row = session.get_one(
+            PaymentIntent, claim.payment_id, with_for_update=True, populate_existing=True
+        )
+        row.claimed_until = None
+        now = current_time(session)
+        if row.outcome is None and is_lost(row.first_sent_at or now, now):
+            row.outcome, row.error_status, row.error_code = "failed", lost.status, lost.code
+            _remember(row, lost)
+            return lost
+    return StripeUnreadable(
+        "Stripe has not confirmed this payment yet. Please try again later.",
+        headers={"Retry-After": "600"},
+    )
+
+
+def _remember(row: PaymentIntent, error: ServiceError) -> None:
+    row.outcome = row.outcome or "refused"
+    row.needs_person, row.detail = False, error.detail[:1000]
+    row.stripe_error = (error.meta or {}).get("stripe-error")

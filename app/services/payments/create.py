@@ -1,0 +1,108 @@
+"""
+Creating a payment, in three steps like a link: claim, ask Stripe, complete.
+
+The row is committed before Stripe is asked, with a random key and the exact parameters. Whatever
+times out or crashes, the next request with the same idempotency key asks Stripe under the same
+key, or finds out what became of the payment (`lookup.py`).
+"""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+
+from app.clients.stripe import AccountNotConnected, StripeConnect
+from app.clients.stripe import PaymentIntent as StripeIntent
+from app.db.reads import read_time
+from app.errors import NotLinked, ServiceError, StripeError
+from app.services.accounts import status
+from app.services.payments.claim import Claim, Created, claim_payment, reclaim_payment
+from app.services.payments.complete import complete_failed, record_intent
+from app.services.payments.lookup import look_up
+from app.services.payments.outcome import Failure, Verdict, answer_for
+from app.services.payments.request import PaymentRequest
+from app.services.payments.views import PaymentView, read_view
+from app.services.persistence import persist
+from app.services.platform.registration import read_platform
+
+
+@dataclass(frozen=True)
+class PaymentResult:
+    """The payment, with its client secret, and whether this request *created* it."""
+
+    payment: PaymentView
+    created: bool
+
+
+def create_payment(request: PaymentRequest, stripe: StripeConnect) -> PaymentResult:
+    """
+    Create the payment intent that *request* asks for; the same request again brings the same one.
+
+    Raises NotFound, Forbidden, IdempotencyConflict, RememberedFailure, Conflict (a twin is under
+    way), StripeDisabled, NotLinked, StripeNotConfigured, StripeBusy, with nothing sent; or a
+    StripeError. No database connection is held while Stripe is asked.
+    """
+    with ExitStack() as place:
+        found = claim_payment(request, stripe, lambda: place.enter_context(stripe.reserve()))
+        if isinstance(found, Claim):
+            intent = pursue(found, stripe)
+            return PaymentResult(read_view(found.payment_id, intent.client_secret), True)
+    return PaymentResult(_show_again(found, stripe), created=False)
+
+
+def resume_payment(payment_id: int, stripe: StripeConnect) -> bool:
+    """
+    Find out what became of an unclear payment; True if that is known then.
+
+    False if another process is at it, or nobody can tell yet. Raises a StripeError.
+    """
+    with ExitStack() as place:
+        claim = reclaim_payment(payment_id, stripe, lambda: place.enter_context(stripe.reserve()))
+        if claim is None:
+            return False
+        pursue(claim, stripe)
+        return True
+
+
+def pursue(claim: Claim, stripe: StripeConnect) -> StripeIntent:
+    """Ask Stripe as *claim* says, record what came of it, and return the intent."""
+    try:
+        intent = look_up(claim, stripe) if claim.step == "look-up" else _ask(claim, stripe)
+    except (StripeError, AccountNotConnected) as error:
+        raise _close(claim, error, stripe) from None
+    persist(partial(record_intent, claim.payment_id, intent), stripe.waiting)
+    return intent
+
+
+def _ask(claim: Claim, stripe: StripeConnect) -> StripeIntent:
+    return stripe.create_payment_intent(
+        claim.parameters,
+        account_id=claim.account_id,
+        secret_key=claim.secret_key,
+        livemode=claim.livemode,
+        idempotency_key=claim.stripe_key,
+    )
+
+
+def _close(claim: Claim, error: Failure, stripe: StripeConnect) -> ServiceError:
+    """Write down how the question failed; return what the caller is told."""
+    verdict: Verdict = persist(partial(complete_failed, claim, error), stripe.waiting)
+    if isinstance(error, AccountNotConnected) and verdict.ending == "gone":
+        lookup = status.refresh(claim.account_id, claim.livemode, stripe, unless_since=read_time())
+        if lookup.outcome == "disconnected":
+            return NotLinked("The event's Stripe account was disconnected at Stripe.")
+    return answer_for(error)
+
+
+def _show_again(created: Created, stripe: StripeConnect) -> PaymentView:
+    """Return a payment that was created before, with its client secret as Stripe has it."""
+    try:
+        intent = stripe.read_payment_intent(
+            created.intent_id,
+            account_id=created.account_id,
+            secret_key=read_platform(created.livemode).secret_key,
+            livemode=created.livemode,
+        )
+    except AccountNotConnected as error:
+        raise answer_for(error) from None
+    record_intent(created.payment_id, intent)
+    return read_view(created.payment_id, intent.client_secret)

@@ -1,0 +1,68 @@
+"""How a payment goes on and ends, decided without a database."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.clients.stripe import AccountNotConnected, SavedFault
+from app.errors import (
+    StripeBusy,
+    StripeRefused,
+    StripeRejectedPlatform,
+    StripeTimeout,
+    StripeUnreachable,
+    StripeUnreadable,
+)
+from app.services.payments.outcome import Known, Verdict, is_lost, judge_failure, next_step
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+
+
+def known(**facts):
+    given = {"outcome": None, "claimed_until": None, "first_sent_at": None}
+    return Known(**{"now": NOW, **given, "has_saved_fault": False, **facts})
+
+
+def ago(**span):
+    return NOW - timedelta(**span)
+
+
+@pytest.mark.parametrize(
+    ("facts", "step"),
+    [
+        ({"outcome": "created"}, "remember"),
+        ({"outcome": "refused"}, "remember"),
+        ({"outcome": "failed"}, "remember"),
+        ({"claimed_until": NOW + timedelta(seconds=1)}, "wait"),
+        ({"claimed_until": NOW, "first_sent_at": ago(seconds=30)}, "ask"),
+        ({"first_sent_at": ago(hours=22, minutes=59)}, "ask"),
+        ({"first_sent_at": ago(hours=23, minutes=1)}, "look-up"),
+        ({"first_sent_at": ago(minutes=1), "has_saved_fault": True}, "look-up"),
+        ({}, "ask"),
+    ],
+)
+def test_a_payment_that_is_asked_for_again_goes_on_where_it_stopped(facts, step):
+    assert next_step(known(**facts)) == step
+
+
+@pytest.mark.parametrize(
+    ("error", "first", "later"),
+    [
+        (StripeRefused("no"), Verdict("refused"), Verdict("refused")),
+        (StripeUnreachable("no"), Verdict("gone"), Verdict("unclear")),
+        (StripeBusy("no"), Verdict("gone"), Verdict("unclear")),
+        (StripeTimeout("no"), Verdict("unclear"), Verdict("unclear")),
+        (StripeUnreadable("no"), Verdict("unclear"), Verdict("unclear")),
+        (SavedFault("no"), *[Verdict("unclear", has_saved_fault=True)] * 2),
+        (AccountNotConnected("a"), Verdict("gone"), Verdict("unclear", needs_person=True)),
+        (StripeRejectedPlatform("no"), Verdict("gone"), Verdict("unclear", needs_person=True)),
+    ],
+)
+def test_a_failure_frees_the_key_only_where_stripe_demonstrably_knows_nothing(error, first, later):
+    assert judge_failure(error, was_sent_before=False) == first
+    assert judge_failure(error, was_sent_before=True) == later
+
+
+def test_a_payment_is_lost_after_a_day_and_not_before():
+    assert not is_lost(ago(hours=23, minutes=59), NOW)
+    assert is_lost(ago(hours=24, seconds=1), NOW)
