@@ -19,7 +19,8 @@ from marshmallow.validate import OneOf, Range, Regexp
 from sqlalchemy import URL
 
 import config_checks as checks
-from config_machine import ConfigError, kept_secret, private_folder, read_dotenv, usable_processors
+from config_machine import ConfigError as ConfigError  # callers catch it by this module
+from config_machine import kept_secret, private_folder, read_dotenv, usable_processors
 
 ROOT = Path(__file__).resolve().parent
 INSTANCE = ROOT / "instance"
