@@ -11,7 +11,7 @@ from app import warnings_at_start
 from app.auth import guard
 from app.clients.bulkhead import Bulkhead
 from app.clients.stripe import StripeConnect
-from app.db.engine import engine_options, watch
+from app.db.engine import engine_options, engine_url, watch
 from app.extensions import db, jwt, limiter
 from app.http import bulkheads, edge, error_handlers, metrics, routing
 from app.http.bulkheads import BurstBulkhead
@@ -70,8 +70,8 @@ def _in_background(app: Flask, bursts: BurstBulkhead) -> Iterator[None]:
 def _bind_extensions(app: Flask, config: Config) -> None:
     app.config.from_mapping(
         SECRET_KEY=config.secret_key,
-        SQLALCHEMY_DATABASE_URI=config.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS=engine_options(config.database_url),
+        SQLALCHEMY_DATABASE_URI=engine_url(config.database_url),
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(config.database_url, config.database_pool_size),
         JWT_SECRET_KEY=config.jwt_secret_key,
         JWT_IDENTITY_CLAIM="identity",
         JWT_HEADER_TYPE="JWT",

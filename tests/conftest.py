@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 pytest_plugins = [
     "tests.postgres",
+    "tests.pgbouncer",
     "tests.live",
     "tests.browser",
     "tests.stories",

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Engine, Select
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
 
 
 class CompiledSelect:
@@ -26,31 +27,40 @@ class CompiledSelect:
         self.select = select
         self._text: _Text | None = None
 
-    def rows(self, engine: Engine, parameters: dict[str, Any]) -> Sequence[Any] | None:
+    def rows(self, engine: Engine, parameters: dict[str, Any]) -> Sequence[Any]:
         """
-        Return the rows, outside any transaction; each has its columns as attributes.
+        Return the rows of a PostgreSQL, read by themselves; each has its columns as attributes.
 
-        None if the driver failed: the connection is dropped, and `select` is to be run as it is.
+        Raises DBAPIError, whose `connection_invalidated` says that the connection was lost.
         """
         text = self._text = self._text or _Text(self.select, engine.dialect)
         failure = engine.dialect.loaded_dbapi.Error
         try:
             with closing(engine.raw_connection()) as connection:
-                try:
-                    return text.run(connection.driver_connection, parameters)
-                except failure:
-                    connection.invalidate()
-                    raise
-        except failure:
-            return None
+                return text.run(connection.driver_connection, parameters)
+        except failure as error:
+            raise _wrapped(error, engine.dialect) from error
+
+
+def _wrapped(error: Any, dialect: Dialect) -> DBAPIError:
+    """Return the driver's *error* as SQLAlchemy raises it; the text of the statement is no help."""
+    cursor = getattr(error, "cursor", None)
+    is_lost = dialect.is_disconnect(error, cursor and cursor.connection, None)
+    base = dialect.loaded_dbapi.Error
+    wrapped = DBAPIError.instance(
+        None, None, error, base, hide_parameters=True, connection_invalidated=is_lost
+    )
+    if not isinstance(wrapped, DBAPIError):
+        raise TypeError("Not an error of the driver's.") from error
+    return wrapped
 
 
 class _Text:
-    """The text of a SELECT for the driver, and how its rows are read."""
+    """The text of a SELECT with its time limits for the driver, and how its rows are read."""
 
-    def __init__(self, select: Select[Any], dialect: Dialect) -> None:
+    def __init__(self, select: Select[Any], dialect: Any) -> None:
         compiled: Any = select.compile(dialect=dialect)
-        self._text = str(compiled)
+        self._text = f"{dialect.read_prefix}; {compiled}".removeprefix("; ")
         self._constants = {
             key: value for key, value in compiled.params.items() if value is not None
         }
@@ -59,15 +69,10 @@ class _Text:
         self._readers = [column.type.result_processor(dialect, None) for column in columns]
 
     def run(self, driver: Any, parameters: dict[str, Any]) -> list[Any]:
-        """Run it on a connection of the driver's, by itself: no BEGIN goes over the wire."""
-        driver.autocommit = True
-        try:
-            with driver.cursor() as cursor:
-                cursor.execute(self._text, {**self._constants, **parameters})
-                return [self._read(found) for found in cursor.fetchall()]
-        finally:
-            if not driver.closed:
-                driver.autocommit = False
+        """Run it on a connection of the driver's, in one round trip and no transaction of ours."""
+        with driver.cursor() as cursor:
+            cursor.execute(self._text, {**self._constants, **parameters})
+            return [self._read(found) for found in cursor.fetchall()]
 
     def _read(self, found: tuple[Any, ...]) -> Any:
         pairs = zip(self._readers, found, strict=True)

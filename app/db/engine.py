@@ -1,46 +1,68 @@
-"""What a connection to SQLite or PostgreSQL starts with."""
+"""What an engine is made of, and what its connections start with, on SQLite and PostgreSQL."""
 
+import re
 from typing import Any
 
 from sqlalchemy import Engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
-POOL_SIZE = 20
+from app.db import postgresql
+
 SQLITE_WAITS = 20  # seconds for another writer
+POOL_TIMEOUT = 15  # seconds for a connection
+CONNECTION: dict[str, Any] = {
+    "connect_timeout": 3,
+    "keepalives_idle": 30,
+    "tcp_user_timeout": 10_000,
+}
 
 
-def engine_options(url: str) -> dict[str, Any]:
+def engine_url(url: str) -> URL:
+    """Return *url* for `create_engine`: a PostgreSQL's transactions have our limits."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return parsed.set(drivername=postgresql.DRIVER)
+    return parsed
+
+
+def engine_options(url: str, pool_size: int) -> dict[str, Any]:
     """
-    Return the options of `create_engine` for *url*.
+    Return the options of `create_engine` for *url* and *pool_size* connections.
 
-    Parameters are hidden from error messages, because they may be secrets. No pre-ping: it costs a
-    round trip for every request; a dead connection is met when it fails.
+    What the operator wrote into *url* comes before ours. Parameters are hidden from error messages,
+    because they may be secrets.
     """
-    options: dict[str, Any] = {"hide_parameters": True}
-    if make_url(url).get_backend_name() == "sqlite":
-        return {**options, "connect_args": {"timeout": SQLITE_WAITS}, "pool_size": POOL_SIZE}
-    connection = {
-        "connect_timeout": 3,
-        "keepalives_idle": 30,
-        "tcp_user_timeout": 10_000,
-        "options": "-c timezone=utc -c lock_timeout=15000 -c statement_timeout=30000"
-        " -c idle_in_transaction_session_timeout=30000",
-    }
+    options: dict[str, Any] = {"hide_parameters": True, "pool_size": pool_size}
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return {**options, "connect_args": {"timeout": SQLITE_WAITS}}
+    given = parsed.query
     return {
         **options,
-        "connect_args": connection,
-        "pool_size": POOL_SIZE,
+        "connect_args": {name: CONNECTION[name] for name in CONNECTION if name not in given},
+        "limits": _limits(str(given.get("options", ""))),
+        "poolclass": postgresql.PatientPool,
+        "pool_pre_ping": True,  # costs no round trip: see LimitedDialect.do_ping
         "max_overflow": 0,
-        "pool_timeout": 15,
+        "pool_timeout": POOL_TIMEOUT,
         "pool_use_lifo": True,
     }
 
 
+def _limits(start_up: str) -> dict[str, str]:
+    """Return our limits but for those that the operator's *start_up* options set themselves."""
+    theirs = set(re.findall(r"(?:-c\s*|--)([\w.-]+)\s*=", start_up))
+    theirs = {name.replace("-", "_").lower() for name in theirs}
+    return {name: postgresql.LIMITS[name] for name in postgresql.LIMITS if name not in theirs}
+
+
 def watch(engine: Engine) -> None:
-    """Give every connection of *engine* what SQLite does not do by itself."""
+    """Let the transactions of *engine* begin as ours do, and give SQLite what it lacks."""
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "begin", postgresql.begin)
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:
@@ -50,5 +72,5 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
 
 
 def _begin_sqlite(connection: Any) -> None:
-    mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+    mode = "IMMEDIATE" if connection.get_execution_options().get("writes") else "DEFERRED"
     connection.exec_driver_sql(f"BEGIN {mode}")

@@ -1,48 +1,41 @@
-"""Reads outside any transaction."""
+"""Reads outside any transaction of the session."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, Select, select
-from sqlalchemy.exc import DBAPIError
 
 from app.db.clock import database_now
 from app.db.compiled import CompiledSelect
+from app.db.transactions import repeat_if_lost
 from app.extensions import db
 
 
 def read(
-    statement: Select | CompiledSelect, parameters: dict[str, Any] | None = None
-) -> Sequence[Row | Any]:
+    statement: Select[Any] | CompiledSelect, parameters: dict[str, Any] | None = None
+) -> Sequence[Row[Any] | Any]:
     """
-    Return the rows of a lone SELECT, run outside any transaction of the session.
+    Return the rows of a lone SELECT, each with its columns as attributes.
 
-    Meant for what is read on every request: no BEGIN and no ROLLBACK go over the wire. A connection
-    that died, since the database was restarted, is replaced once.
+    Meant for what is read on every request: a compiled one takes one round trip. It is read again
+    if the connection is lost.
     """
+    return repeat_if_lost(lambda: _read_once(statement, parameters))
+
+
+def _read_once(
+    statement: Select[Any] | CompiledSelect, parameters: dict[str, Any] | None
+) -> Sequence[Row[Any] | Any]:
     if isinstance(statement, CompiledSelect):
         if db.engine.dialect.name == "postgresql":
-            rows = statement.rows(db.engine, parameters or {})
-            if rows is not None:
-                return rows
+            return statement.rows(db.engine, parameters or {})
         statement = statement.select
-    try:
-        return _read_once(statement, parameters)
-    except DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-        return _read_once(statement, parameters)
-
-
-def _read_once(statement: Select, parameters: dict[str, Any] | None) -> Sequence[Row]:
     with db.engine.connect() as connection:
-        if connection.dialect.name != "sqlite":
-            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         return connection.execute(statement, parameters).all()
 
 
 def read_time() -> datetime:
-    """Return the time by the database's clock, outside any transaction."""
+    """Return the time by the database's clock."""
     moment: datetime = read(select(database_now()))[0][0]
     return moment

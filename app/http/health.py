@@ -4,8 +4,7 @@ from flask import jsonify
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
-from app.db.migrations import is_behind
-from app.extensions import db
+from app.db.readiness import find_fault
 
 
 def live() -> ResponseReturnValue:
@@ -14,12 +13,11 @@ def live() -> ResponseReturnValue:
 
 
 def ready() -> ResponseReturnValue:
-    """Say whether the database is there and has every migration."""
+    """Say whether the database is there, can be written to and has every migration."""
     try:
-        with db.engine.connect() as connection:
-            lacks_migrations = is_behind(connection)
+        fault = find_fault()
     except (DBAPIError, TimeoutError):
-        return jsonify(status="unavailable", reason="The database cannot be reached."), 503
-    if lacks_migrations:
-        return jsonify(status="unavailable", reason="The database lacks migrations."), 503
+        fault = "The database cannot be reached."
+    if fault is not None:
+        return jsonify(status="unavailable", reason=fault), 503
     return jsonify(status="ok")

@@ -7,12 +7,14 @@ all read the same table (`app/routes.py`).
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 from flask import Flask, current_app, request
 from flask.views import View
 
 from app.auth.policy import Right
+from app.db.transactions import repeat_until_committed
 
 LARGEST_BODY = 1024 * 1024  # bytes
 
@@ -56,7 +58,20 @@ def _endpoint(view: Any) -> str:
 
 
 def _view_function(view: Any) -> Callable[..., Any]:
-    return view.as_view(view.__name__) if isinstance(view, type) else view
+    function = view.as_view(view.__name__) if isinstance(view, type) else view
+
+    @wraps(function)
+    def repeatable(**values: Any) -> Any:
+        """Do a view again if its database connection was lost before it had committed anything."""
+        asked = request.args
+
+        def answer() -> Any:
+            request.args = asked  # a resource empties them
+            return function(**values)
+
+        return repeat_until_committed(answer)
+
+    return repeatable
 
 
 def current_route() -> Route | None:

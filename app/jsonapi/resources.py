@@ -18,12 +18,10 @@ from flask_rest_jsonapi_next.schema import compute_schema
 from marshmallow_jsonapi import Schema as LibrarySchema
 from marshmallow_jsonapi.fields import BaseRelationship
 from sqlalchemy import ColumnElement
-from sqlalchemy.exc import DBAPIError
 from werkzeug.datastructures import ImmutableMultiDict
 
 from app.auth.policy import Role
 from app.errors import Forbidden, IdMismatch
-from app.extensions import db
 from app.jsonapi.documents import checked_document
 from app.jsonapi.dumping import Dumper
 from app.jsonapi.query import Query
@@ -123,15 +121,7 @@ class StrictResource(Resource):
             is_collection=reads and self.is_collection,
         )
         request.args = ImmutableMultiDict()
-        if not reads:
-            return super().dispatch_request(*args, **kwargs)
-        try:
-            return super().dispatch_request(*args, **kwargs)
-        except DBAPIError as error:
-            if not error.connection_invalidated:
-                raise
-            db.session.rollback()  # the database was restarted: a read may simply be done again
-            return super().dispatch_request(*args, **kwargs)
+        return super().dispatch_request(*args, **kwargs)
 
     @classmethod
     def check_document(cls) -> None:

@@ -5,6 +5,7 @@ from contextlib import closing
 
 import pytest
 
+from app.db import engine
 from app.extensions import db
 from app.models import StripeAuthorization
 from tests.callers import link_document
@@ -14,7 +15,7 @@ LINKS = "/v1/stripe-authorizations"
 
 @pytest.fixture(name="database_url")
 def _database_url(database_url, monkeypatch):
-    monkeypatch.setattr("app.db.engine.SQLITE_WAITS", 0.2)
+    monkeypatch.setattr(engine, "SQLITE_WAITS", 0.2)
     return database_url
 
 

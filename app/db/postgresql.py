@@ -1,0 +1,188 @@
+"""
+PostgreSQL as the service uses it, behind a transaction pooler (PgBouncer) too.
+
+A pooler hands the same connection to one client after the other, so nothing may depend on the state
+of a session: no start-up parameters, no SET without LOCAL, no prepared statements. The driver is in
+autocommit mode; a transaction begins with its time limits, in one round trip.
+"""
+
+import re
+import select
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.util.queue import Empty
+
+DRIVER = "postgresql+limited"
+LIMITS = {
+    "timezone": "UTC",
+    "lock_timeout": "15s",
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "30s",
+}
+# A lone SELECT ends its transaction itself, and its times come with their zone.
+LIMITS_OF_READS = ("lock_timeout", "statement_timeout")
+READ_ONLY = "25006"
+IDLE = 0  # psycopg2.extensions.TRANSACTION_STATUS_IDLE
+FULL = re.compile(r"too many (clients|connections)|connection slots|no more connections")
+ASKED_AGAIN_AFTER = 0.25  # seconds
+VERDICT_WITHIN = 5.0  # seconds
+# The transaction's number, and the history it belongs to: after a failover numbers are given again.
+IDENTITY = "SELECT txid_current(), left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)"
+VERDICT = (
+    "SELECT txid_status(%s), left(pg_walfile_name(pg_current_wal_insert_lsn()), 8)"
+    " WHERE NOT pg_is_in_recovery()"
+)
+
+
+class LimitedDialect(PGDialect_psycopg2):
+    """
+    psycopg2 with transactions of our own making; *limits* are settings for each of them, by name.
+
+    A lost connection never breaks a rollback, and a commit whose answer was lost is looked up.
+    """
+
+    supports_statement_cache = True
+
+    def __init__(self, limits: Mapping[str, str] = LIMITS, **options: Any) -> None:
+        super().__init__(**options)
+        self.begin = f"BEGIN; {_set_local(limits, limits)}"
+        self.read_prefix = _set_local(limits, LIMITS_OF_READS)
+        self._arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
+
+    def connect(self, *arguments: Any, **options: Any) -> Any:
+        """Return a new connection of the driver's, in autocommit mode."""
+        self._arguments = (arguments, options)
+        connection: Any = super().connect(*arguments, **options)
+        connection.autocommit = True
+        return connection
+
+    def get_isolation_level_values(self, dbapi_connection: Any) -> tuple[str, ...]:
+        """Return READ COMMITTED alone: changing the level would end the driver's autocommit."""
+        return ("READ COMMITTED",)
+
+    def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:
+        """Whether to replace the connection: it is dead, or became read-only in a failover."""
+        return getattr(e, "pgcode", None) == READ_ONLY or super().is_disconnect(
+            e, connection, cursor
+        )
+
+    def do_ping(self, dbapi_connection: Any) -> bool:
+        """
+        Whether an idle connection still stands, without a round trip.
+
+        A server that ends a connection says so and closes it: then there is something to read.
+        """
+        if dbapi_connection.closed:
+            return False
+        waiting = select.poll()
+        waiting.register(dbapi_connection.fileno(), select.POLLIN)
+        return not waiting.poll(0)
+
+    def do_rollback(self, dbapi_connection: Any) -> None:
+        """Roll back, if there is a transaction; one on a lost connection is over already."""
+        if dbapi_connection.get_transaction_status() == IDLE:
+            return
+        try:
+            _execute(dbapi_connection, "ROLLBACK")
+        except self.loaded_dbapi.Error:
+            if not dbapi_connection.closed:
+                raise
+
+    def do_commit(self, dbapi_connection: Any) -> None:
+        """
+        Commit, if there is a transaction.
+
+        Where the connection is lost before the answer comes, the transaction is looked up over
+        another one. Raises the driver's error unless it is known to be committed.
+        """
+        if dbapi_connection.get_transaction_status() == IDLE:
+            return
+        try:
+            _execute(dbapi_connection, "COMMIT")
+        except self.loaded_dbapi.Error:
+            identity = dbapi_connection.info.get("transaction")
+            if not dbapi_connection.closed or not identity or not self._was_committed(*identity):
+                raise
+
+    def _was_committed(self, number: int, history: str) -> bool:
+        """Ask until the transaction is over. False where nobody can tell any more."""
+        deadline = time.monotonic() + VERDICT_WITHIN
+        while time.monotonic() < deadline:
+            try:
+                status, current_history = self._ask(VERDICT, (number,))
+            except self.loaded_dbapi.OperationalError:
+                status = None  # restarting, or full
+            except self.loaded_dbapi.Error:
+                return False  # this history does not know the number
+            if status is not None and current_history != history:
+                return False
+            if status in ("committed", "aborted"):
+                return bool(status == "committed")
+            time.sleep(ASKED_AGAIN_AFTER / 5)
+        return False
+
+    def _ask(self, question: str, parameters: tuple[Any, ...]) -> tuple[Any, Any]:
+        """Return the answer over a connection of its own: the pool may have none to spare."""
+        arguments, options = self._arguments
+        connection = self.connect(*arguments, **options)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(question, parameters)
+                return cursor.fetchone() or (None, None)
+        finally:
+            connection.close()
+
+
+registry.impls["postgresql.limited"] = lambda: LimitedDialect
+
+
+class PatientPool(QueuePool):
+    """
+    A pool that may be larger than what the server allows.
+
+    Where the server has no connection left, whoever needs one waits until one of ours comes back,
+    or the server has room again: for as long as for a place in the pool. Raises the driver's error
+    then.
+    """
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        deadline = time.monotonic() + self.timeout()
+        while True:
+            try:
+                return super()._do_get()
+            except Exception as error:
+                if not FULL.search(str(error)) or time.monotonic() > deadline:
+                    raise
+            try:
+                return self._pool.get(True, ASKED_AGAIN_AFTER)
+            except Empty:
+                continue
+
+
+def begin(connection: Connection) -> None:
+    """
+    Begin a transaction with its limits, in one round trip.
+
+    One that writes (the execution option `writes`) notes its number, so that its outcome can be
+    looked up.
+    """
+    dialect: Any = connection.dialect
+    writes = connection.get_execution_options().get("writes", False)
+    text = f"{dialect.begin}; {IDENTITY}" if writes else dialect.begin
+    result = connection.exec_driver_sql(text)
+    connection.info["transaction"] = tuple(result.one()) if writes else None
+
+
+def _set_local(limits: Mapping[str, str], names: Any) -> str:
+    return "; ".join(f"SET LOCAL {name} = '{limits[name]}'" for name in names if name in limits)
+
+
+def _execute(dbapi_connection: Any, statement: str) -> None:
+    with dbapi_connection.cursor() as cursor:
+        cursor.execute(statement)
