@@ -42,7 +42,6 @@ def engine_options(url: str, pool_size: int) -> dict[str, Any]:
         "connect_args": {name: CONNECTION[name] for name in CONNECTION if name not in given},
         "limits": _limits(str(given.get("options", ""))),
         "poolclass": postgresql.PatientPool,
-        "pool_pre_ping": True,  # costs no round trip: see LimitedDialect.do_ping
         "max_overflow": 0,
         "pool_timeout": POOL_TIMEOUT,
         "pool_use_lifo": True,
@@ -63,6 +62,8 @@ def watch(engine: Engine) -> None:
         event.listen(engine, "begin", _begin_sqlite)
     else:
         event.listen(engine, "begin", postgresql.begin)
+        event.listen(engine, "checkout", postgresql.check_idle)
+        event.listen(engine, "handle_error", postgresql.judge_loss)
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:

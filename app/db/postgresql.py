@@ -12,9 +12,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, ExceptionContext
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from sqlalchemy.util.queue import Empty
 
@@ -68,21 +69,7 @@ class LimitedDialect(PGDialect_psycopg2):
 
     def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:
         """Whether to replace the connection: it is dead, or became read-only in a failover."""
-        return getattr(e, "pgcode", None) == READ_ONLY or super().is_disconnect(
-            e, connection, cursor
-        )
-
-    def do_ping(self, dbapi_connection: Any) -> bool:
-        """
-        Whether an idle connection still stands, without a round trip.
-
-        A server that ends a connection says so and closes it: then there is something to read.
-        """
-        if dbapi_connection.closed:
-            return False
-        waiting = select.poll()
-        waiting.register(dbapi_connection.fileno(), select.POLLIN)
-        return not waiting.poll(0)
+        return is_read_only(e) or super().is_disconnect(e, connection, cursor)
 
     def do_rollback(self, dbapi_connection: Any) -> None:
         """Roll back, if there is a transaction; one on a lost connection is over already."""
@@ -99,19 +86,24 @@ class LimitedDialect(PGDialect_psycopg2):
         Commit, if there is a transaction.
 
         Where the connection is lost before the answer comes, the transaction is looked up over
-        another one. Raises the driver's error unless it is known to be committed.
+        another one. Raises the driver's error unless it is known to be committed; `is_undone` says
+        that it is known not to be.
         """
         if dbapi_connection.get_transaction_status() == IDLE:
             return
         try:
             _execute(dbapi_connection, "COMMIT")
-        except self.loaded_dbapi.Error:
+        except self.loaded_dbapi.Error as error:
             identity = dbapi_connection.info.get("transaction")
-            if not dbapi_connection.closed or not identity or not self._was_committed(*identity):
+            if not dbapi_connection.closed or not identity:
+                raise
+            outcome = self._find_outcome(*identity)
+            if outcome != "committed":
+                vars(error)["is_undone"] = outcome == "aborted"
                 raise
 
-    def _was_committed(self, number: int, history: str) -> bool:
-        """Ask until the transaction is over. False where nobody can tell any more."""
+    def _find_outcome(self, number: int, history: str) -> str | None:
+        """Ask until the transaction is over. None where nobody can tell any more."""
         deadline = time.monotonic() + VERDICT_WITHIN
         while time.monotonic() < deadline:
             try:
@@ -119,13 +111,13 @@ class LimitedDialect(PGDialect_psycopg2):
             except self.loaded_dbapi.OperationalError:
                 status = None  # restarting, or full
             except self.loaded_dbapi.Error:
-                return False  # this history does not know the number
+                return None  # this history does not know the number
             if status is not None and current_history != history:
-                return False
+                return None
             if status in ("committed", "aborted"):
-                return bool(status == "committed")
+                return str(status)
             time.sleep(ASKED_AGAIN_AFTER / 5)
-        return False
+        return None
 
     def _ask(self, question: str, parameters: tuple[Any, ...]) -> tuple[Any, Any]:
         """Return the answer over a connection of its own: the pool may have none to spare."""
@@ -163,6 +155,33 @@ class PatientPool(QueuePool):
                 return self._pool.get(True, ASKED_AGAIN_AFTER)
             except Empty:
                 continue
+
+
+def check_idle(dbapi_connection: Any, record: ConnectionPoolEntry, proxy: Any) -> None:
+    """
+    Have an idle connection replaced that the server has ended, without a round trip.
+
+    The server says that it ends a connection and closes it: then there is something to read.
+    """
+    if not record.info.get("was_used"):
+        record.info["was_used"] = True  # and so this is a new one
+        return
+    if not dbapi_connection.closed:
+        waiting = select.poll()
+        waiting.register(dbapi_connection.fileno(), select.POLLIN)
+        if not waiting.poll(0):
+            return
+    raise DisconnectionError
+
+
+def judge_loss(context: ExceptionContext) -> None:
+    """Keep the pool's other connections when one is lost; after a failover all are replaced."""
+    context.invalidate_pool_on_disconnect = is_read_only(context.original_exception)
+
+
+def is_read_only(error: object) -> bool:
+    """Whether *error* of the driver's says that nothing can be written."""
+    return getattr(error, "pgcode", None) == READ_ONLY
 
 
 def begin(connection: Connection) -> None:

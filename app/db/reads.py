@@ -1,4 +1,4 @@
-"""Reads outside any transaction of the session."""
+"""Lone reads."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,8 +19,12 @@ def read(
     Return the rows of a lone SELECT, each with its columns as attributes.
 
     Meant for what is read on every request: a compiled one takes one round trip. It is read again
-    if the connection is lost.
+    if the connection is lost. Inside a transaction of the session it is a part of that: a request
+    that held one connection and waited for another would keep both from others.
     """
+    if db.session().in_transaction():
+        select = statement.select if isinstance(statement, CompiledSelect) else statement
+        return db.session.execute(select, parameters).all()
     return repeat_if_lost(lambda: _read_once(statement, parameters))
 
 

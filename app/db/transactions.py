@@ -1,5 +1,6 @@
 """Short write transactions, and what is done again when the connection is lost."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -8,9 +9,10 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import ORMExecuteState
 
+from app.db.postgresql import is_read_only
 from app.extensions import db
 
-TRIES = 5
+PATIENCE = 5.0  # seconds
 T = TypeVar("T")
 
 
@@ -31,8 +33,7 @@ def transaction() -> Iterator[Any]:
     try:
         yield db.session
         db.session.flush()
-        db.session.info["committed"] = True  # or nobody knows, which must not be done twice either
-        db.session.commit()
+        _commit()
     except BaseException:
         db.session.rollback()
         raise
@@ -40,26 +41,42 @@ def transaction() -> Iterator[Any]:
         del db.session.info["writes"]
 
 
+def _commit() -> None:
+    """Commit, and note it; what may be committed, since nobody knows, is not done again either."""
+    had_committed = db.session.info.get("committed", False)
+    db.session.info["committed"] = True
+    try:
+        db.session.commit()
+    except DBAPIError as error:
+        if getattr(error.orig, "is_undone", False):
+            db.session.info["committed"] = had_committed
+        raise
+
+
 def repeat_if_lost(work: Callable[[], T], may_repeat: Callable[[], bool] = lambda: True) -> T:
     """
     Return what *work* returns; it is done again, on another connection, if its own was lost.
 
-    Raises its last error, or the first after which *may_repeat* says no.
+    Where the database turns out to be read-only, which a new connection after a failover may mend,
+    it is done once more. Raises the last error, or the first after which *may_repeat* says no.
     """
-    for _ in range(TRIES - 1):
+    deadline = time.monotonic() + PATIENCE
+    while True:
         try:
             return work()
         except DBAPIError as error:
-            if not error.connection_invalidated or not may_repeat():
+            is_late = time.monotonic() > deadline
+            if not error.connection_invalidated or is_late or not may_repeat():
                 raise
+            if is_read_only(error.orig):
+                deadline = 0.0
             db.session.rollback()
-    return work()
 
 
 def repeat_until_committed(work: Callable[[], T]) -> T:
     """Return what *work* returns; it is done again if it lost a connection before any commit."""
-    db.session.info.pop("committed", None)
-    return repeat_if_lost(work, lambda: "committed" not in db.session.info)
+    db.session.info["committed"] = False
+    return repeat_if_lost(work, lambda: not db.session.info["committed"])
 
 
 def _read_again(state: ORMExecuteState) -> Any:
