@@ -6,6 +6,7 @@ The settings of the service. No other module reads environment variables of ours
 """
 
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping
@@ -234,7 +235,17 @@ def _with_psycopg2(url: str) -> str:
     scheme, separator, rest = url.strip().partition("://")
     if scheme in ("postgres", "postgresql"):
         scheme = "postgresql+psycopg2"
-    return f"{scheme}{separator}{rest}"
+    return f"{scheme}{separator}{_with_hosts_apart(rest)}"
+
+
+def _with_hosts_apart(address: str) -> str:
+    """Several hosts (`a:1,b:2`), which libpq takes, are written as SQLAlchemy takes them."""
+    found = re.match(r"(?P<user>[^/?]*@)?(?P<hosts>[^@/?]+,[^@/?]+)(?P<path>/[^?]*)?\??", address)
+    if found is None:
+        return address
+    several = "&".join(f"host={host}" for host in found["hosts"].split(","))
+    query = address[found.end() :]
+    return f"{found['user'] or ''}{found['path'] or '/'}?{several}" + (f"&{query}" if query else "")
 
 
 def _with_secrets(values: dict[str, Any]) -> dict[str, Any]:

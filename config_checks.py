@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from cryptography.fernet import Fernet
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 Values = dict[str, Any]
@@ -73,6 +73,19 @@ def _database_fault(text: str) -> str | None:
         return (
             "Its host is no host name. In a password, write @ : / ? # % as %40 %3A %2F %3F %23 %25."
         )
+    return _option_fault(url) if url.drivername == "postgresql+psycopg2" else None
+
+
+def _option_fault(url: URL) -> str | None:
+    """Name the first option in the query that libpq does not know."""
+    from psycopg2 import ProgrammingError
+    from psycopg2.extensions import parse_dsn
+
+    for name in url.query:
+        try:
+            parse_dsn(f"{name}=x" if name.isidentifier() else "=")
+        except ProgrammingError:
+            return f"PostgreSQL knows no option {name!r}."
     return None
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.sql.functions import GenericFunction
 from app.db.types import UTCDateTime
 
 
-class database_now(GenericFunction):
+class database_now(GenericFunction[datetime]):
     """The moment by the database's clock, which all instances share."""
 
     type = UTCDateTime()
@@ -26,4 +26,5 @@ def _sqlite_now(element: Any, compiler: Any, **kwargs: Any) -> str:
 
 def current_time(session: Session) -> datetime:
     """Return the time by the database's clock, inside *session*'s transaction."""
-    return session.scalars(select(database_now())).one()
+    moment: datetime = session.scalars(select(database_now())).one()
+    return moment

@@ -65,7 +65,7 @@ class _Text:
             key: value for key, value in compiled.params.items() if value is not None
         }
         columns = compiled._result_columns
-        self._row = namedtuple("Row", [column.keyname for column in columns])
+        self._row: Any = namedtuple("Row", [column.keyname for column in columns])
         self._readers = [column.type.result_processor(dialect, None) for column in columns]
 
     def run(self, driver: Any, parameters: dict[str, Any]) -> list[Any]:

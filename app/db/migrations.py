@@ -5,9 +5,9 @@ Alembic is imported by the commands alone: it weighs 12 MB, and a tenth of a sec
 """
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, column, inspect, select, table
+from sqlalchemy import Connection, Select, column, inspect, select, table
 
 from app.extensions import db
 from config import ROOT
@@ -15,7 +15,7 @@ from config import ROOT
 if TYPE_CHECKING:
     from flask import Flask
 
-APPLIED = select(column("version_num")).select_from(table("alembic_version"))
+APPLIED: Select[Any] = select(column("version_num")).select_from(table("alembic_version"))
 
 
 @cache
@@ -41,7 +41,7 @@ def bind_migrations(app: "Flask") -> None:
     folder = str(ROOT / "migrations")
     migrate = Migrate(app, db, directory=".", render_as_batch=False)
 
-    @migrate.configure
+    @migrate.configure  # type: ignore[untyped-decorator]
     def point_at_folder(config: Config) -> Config:
         # Flask-Migrate itself fails where the path has a percent sign: ConfigParser expands those.
         config.file_config.read(f"{folder}/alembic.ini")

@@ -17,9 +17,9 @@ class Page:
     number: int = 1
     size: int = 20
     filters: list[ColumnElement[bool]] = field(default_factory=list)
-    order: list[ColumnElement] = field(default_factory=list)
+    order: list[ColumnElement[Any]] = field(default_factory=list)
 
-    def of(self, statement: Select, last_resort: Any) -> Select:
+    def of(self, statement: Select[Any], last_resort: Any) -> Select[Any]:
         """Return *statement* for this page; *last_resort* orders what the order leaves open."""
         ordered = statement.order_by(*self.order, last_resort)
         return ordered.limit(self.size).offset((self.number - 1) * self.size)
@@ -32,13 +32,13 @@ class PagedQuery:
     Pages without conditions and in no other order, which most are, are read by compiled ones.
     """
 
-    def __init__(self, rows: Select, count: Select, last_resort: Any) -> None:
+    def __init__(self, rows: Select[Any], count: Select[Any], last_resort: Any) -> None:
         self._rows, self._count, self._last_resort = rows, count, last_resort
         size, skipped = bindparam("size", type_=BigInteger), bindparam("skipped", type_=BigInteger)
         self._plain_rows = CompiledSelect(rows.order_by(last_resort).limit(size).offset(skipped))
         self._plain_count = CompiledSelect(count)
 
-    def read(self, page: Page, known: dict[str, Any]) -> tuple[int, Sequence[Row | Any]]:
+    def read(self, page: Page, known: dict[str, Any]) -> tuple[int, Sequence[Row[Any] | Any]]:
         """Return how many there are, and *page*; *known* are the statements' parameters."""
         if page.filters or page.order:
             rows = page.of(self._rows.where(*page.filters), self._last_resort)

@@ -9,12 +9,13 @@ autocommit mode; a transaction begins with its time limits, in one round trip.
 import re
 import select
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, ExceptionContext
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from sqlalchemy.util.queue import Empty
@@ -51,7 +52,7 @@ class LimitedDialect(PGDialect_psycopg2):
     supports_statement_cache = True
 
     def __init__(self, limits: Mapping[str, str] = LIMITS, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(**options)  # type: ignore[no-untyped-call]
         self.begin = f"BEGIN; {_set_local(limits, limits)}"
         self.read_prefix = _set_local(limits, LIMITS_OF_READS)
         self._arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
@@ -63,13 +64,14 @@ class LimitedDialect(PGDialect_psycopg2):
         connection.autocommit = True
         return connection
 
-    def get_isolation_level_values(self, dbapi_connection: Any) -> tuple[str, ...]:
+    def get_isolation_level_values(self, dbapi_connection: Any) -> Sequence[IsolationLevel]:
         """Return READ COMMITTED alone: changing the level would end the driver's autocommit."""
         return ("READ COMMITTED",)
 
     def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:
         """Whether to replace the connection: it is dead, or became read-only in a failover."""
-        return is_read_only(e) or super().is_disconnect(e, connection, cursor)
+        is_dead: bool = super().is_disconnect(e, connection, cursor)  # type: ignore[no-untyped-call]
+        return is_dead or is_read_only(e)
 
     def do_rollback(self, dbapi_connection: Any) -> None:
         """Roll back, if there is a transaction; one on a lost connection is over already."""

@@ -9,7 +9,7 @@ from sqlalchemy.types import TypeDecorator
 LARGEST_ID = 2**31 - 1  # that an id's column holds
 
 
-class UTCDateTime(TypeDecorator):
+class UTCDateTime(TypeDecorator[datetime]):
     """A moment: aware and in UTC in Python, `timestamptz` on PostgreSQL, UTC text on SQLite."""
 
     impl = DateTime(timezone=True)

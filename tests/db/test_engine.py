@@ -12,6 +12,7 @@ from app.db import engine
 from app.db.reads import read
 from app.extensions import db
 from app.models import User
+from config import ConfigError
 from tests.callers import Client
 from tests.conftest import make_app
 from tests.factories import Factory
@@ -130,3 +131,9 @@ def test_a_read_within_a_transaction_takes_no_second_connection(serve, url):
     db.session.execute(text("SELECT 1"))
 
     assert read(select(User.id)) == []
+
+
+@pytest.mark.parametrize("name", ["statement_timeout", "aplication_name"])
+def test_an_option_that_postgresql_does_not_know_is_refused_by_name(name):
+    with pytest.raises(ConfigError, match=f"DATABASE_URL: PostgreSQL knows no option '{name}'"):
+        make_app(f"postgresql://somebody@127.0.0.1:1/x?{name}=1")

@@ -171,7 +171,7 @@ def test_no_answer_fails_while_connections_end_at_random(
 ):
     lines = []
     monkeypatch.setattr("app.http.edge.log.info", lambda what, **facts: lines.append(facts))
-        callers = [client.as_(make.user()) for _ in range(6)]
+    callers = [client.as_(make.user()) for _ in range(6)]
 
     def ask(number):
         if number % 3 == 0:
