@@ -33,13 +33,14 @@ class CompiledSelect:
 
         Raises DBAPIError, whose `connection_invalidated` says that the connection was lost.
         """
-        text = self._text = self._text or _Text(self.select, engine.dialect)
-        failure = engine.dialect.loaded_dbapi.Error
+        dialect: Any = engine.dialect
+        text = self._text = self._text or _Text(self.select, dialect)
+        failure = dialect.loaded_dbapi.Error
         try:
             with closing(engine.raw_connection()) as connection:
-                return text.run(connection.driver_connection, parameters)
+                return text.run(connection.driver_connection, parameters, dialect.read_prefix)
         except failure as error:
-            raise _wrapped(error, engine.dialect) from error
+            raise _wrapped(error, dialect) from error
 
 
 def _wrapped(error: Any, dialect: Dialect) -> DBAPIError:
@@ -56,22 +57,23 @@ def _wrapped(error: Any, dialect: Dialect) -> DBAPIError:
 
 
 class _Text:
-    """The text of a SELECT with its time limits for the driver, and how its rows are read."""
+    """The text of a SELECT for the driver, and how its rows are read."""
 
-    def __init__(self, select: Select[Any], dialect: Any) -> None:
+    def __init__(self, select: Select[Any], dialect: Dialect) -> None:
         compiled: Any = select.compile(dialect=dialect)
-        self._text = f"{dialect.read_prefix}; {compiled}".removeprefix("; ")
+        self._text = str(compiled)
         self._constants = {
             key: value for key, value in compiled.params.items() if value is not None
         }
         columns = compiled._result_columns
-        self._row: Any = namedtuple("Row", [column.keyname for column in columns])
+        make_row_type: Any = namedtuple
+        self._row = make_row_type("Row", [column.keyname for column in columns])
         self._readers = [column.type.result_processor(dialect, None) for column in columns]
 
-    def run(self, driver: Any, parameters: dict[str, Any]) -> list[Any]:
-        """Run it on a connection of the driver's, in one round trip and no transaction of ours."""
+    def run(self, driver: Any, parameters: dict[str, Any], limits: str) -> list[Any]:
+        """Run it on a connection of the driver's after *limits* are set, in one round trip."""
         with driver.cursor() as cursor:
-            cursor.execute(self._text, {**self._constants, **parameters})
+            cursor.execute(f"{limits}; {self._text}", {**self._constants, **parameters})
             return [self._read(found) for found in cursor.fetchall()]
 
     def _read(self, found: tuple[Any, ...]) -> Any:
