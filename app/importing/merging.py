@@ -1,6 +1,6 @@
 """Telling what has changed there from what has changed here, without keeping what was brought."""
 
-import base64
+import binascii
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class Digester:
             value = value.astimezone(UTC).isoformat()
         made = self._keyed.copy()
         made.update(f"{name}={type(value).__name__}:{value}".encode())
-        return base64.b64encode(made.digest()).decode()
+        return binascii.b2a_base64(made.digest(), newline=False).decode()
 
     def pack(self, fields: Iterable[str], values: Mapping[str, Any]) -> str:
         """Return the digests of *values* in the order of *fields*, as they are kept."""
@@ -69,6 +69,8 @@ def merge(
     as they are for now, and looked at again the next time; those in *untouched* count as what was
     brought, though they look different.
     """
+    if digester.pack(fields, theirs) == digests:
+        return Merge({}, (), digests)
     brought = unpack(fields, digests)
     changes: dict[str, Any] = {}
     conflicts = []
@@ -83,5 +85,7 @@ def merge(
         brought[name] = digest
         if own != digest:
             changes[name] = theirs[name]
-    kept = "".join(brought.get(name, digester.digest(name, ours[name])) for name in fields)
-    return Merge(changes, tuple(conflicts), kept)
+    for name in fields:
+        if name not in brought:
+            brought[name] = digester.digest(name, ours[name])
+    return Merge(changes, tuple(conflicts), "".join(brought[name] for name in fields))

@@ -73,15 +73,14 @@ def insert_new(session: Session, model: Any, rows: list[dict[str, Any]]) -> set[
     if not rows:
         return set()
     statement = _insert(session, model.__table__).on_conflict_do_nothing()
-    statement = statement.returning(model.__table__.c.id)
-    return set(session.connection().execute(statement, rows).scalars())
+    return set(_execute_in_bulk(session, statement, rows))
 
 
 def insert_quietly(session: Session, model: Any, rows: list[dict[str, Any]]) -> None:
     """Insert *rows*, but for those that are there already."""
     if rows:
         statement = _insert(session, model.__table__).on_conflict_do_nothing()
-        session.connection().execute(statement, rows)
+        _execute_in_bulk(session, statement, rows)
 
 
 def remember(session: Session, source: str, digests: Mapping[int, str]) -> None:
@@ -94,7 +93,7 @@ def remember(session: Session, source: str, digests: Mapping[int, str]) -> None:
         set_={"digests": statement.excluded.digests, "read_at": database_now()},
     )
     rows = [{"source": source, "id": key, "digests": value} for key, value in digests.items()]
-    session.connection().execute(statement, rows)
+    _execute_in_bulk(session, statement, rows)
 
 
 def delete_rows(session: Session, model: Any, rows: list[dict[str, Any]]) -> None:
@@ -111,6 +110,16 @@ def delete_rows(session: Session, model: Any, rows: list[dict[str, Any]]) -> Non
     conditions = (table.c[name] == bindparam(f"its_{name}") for name in rows[0])
     named = [{f"its_{name}": value for name, value in row.items()} for row in rows]
     connection.execute(table.delete().where(*conditions), named)
+
+
+def _execute_in_bulk(session: Session, statement: Any, rows: list[dict[str, Any]]) -> list[Any]:
+    """
+    Insert *rows* by few statements; return the last part of the keys of those that went in.
+
+    That it is asked for is what makes SQLAlchemy put many rows into one statement.
+    """
+    *_, key = statement.table.primary_key
+    return list(session.connection().execute(statement.returning(key), rows).scalars())
 
 
 def _insert(session: Session, table: Table) -> Any:

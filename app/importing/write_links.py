@@ -230,7 +230,7 @@ def _update(run: Run, ours: StripeAuthorization, result: Mapped | Refused, diges
         return
     merged = Merge({}, (), digests)
     is_same = all(getattr(ours, name) == result.values[name] for name in IDENTITY)
-    if is_same and run.digester.pack(FIELDS, result.values) != digests:
+    if is_same and run.digester.pack(FIELDS, result.values) != digests:  # else nothing is opened
         merged = _merge(run, ours, result.values, digests)
     run.report.count(TABLE, "updated" if merged.changes else "unchanged")
     tell_merged(run, TABLE, ours.id, result.remarks, merged.conflicts)
