@@ -94,7 +94,10 @@ def _rehearsal() -> Iterator[Session]:
 
 def _run(source: Source, options: Options, report: Report, track: Any, begin: Transaction) -> None:
     with _step(begin) as session:
-        run = _start(session, options, report)
+        run = start_run(session, options, report)
+        if not options.is_dry_run:
+            for model in KINDS:
+                keep_ids_apart(session.connection(), model)
         _import_users(run, source, track)
     with _step(begin):
         _import_events(run, source, track)
@@ -127,16 +130,14 @@ def _step(begin: Transaction) -> Iterator[Session]:
         yield session
 
 
-def _start(session: Session, options: Options, report: Report) -> Run:
+def start_run(session: Session, options: Options, report: Report) -> Run:
+    """Return what importing in the current transaction needs. Raises SecretUnreadable."""
     key = read_digest_key(lock_settings(session), session)
-    if not options.is_dry_run:
-        for model in KINDS:
-            keep_ids_apart(session.connection(), model)
     return Run(
         session=session,
         digester=Digester(sha256(f"imported rows {key}".encode()).digest()),
         report=report,
-        moment=session.scalar(select(database_now())),
+        moment=session.execute(select(database_now())).scalar_one(),
         with_admin_rights=options.with_admin_rights,
         taken=options.taken,
     )
