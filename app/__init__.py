@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from functools import partial
 
 from flask import Flask
 
 from app import warnings_at_start
 from app.auth import guard
+from app.auth.rate_limits import RateLimits
 from app.clients.bulkhead import Bulkhead
 from app.clients.stripe import StripeConnect
 from app.db.engine import engine_options, engine_url, watch
-from app.extensions import db, jwt, limiter
+from app.extensions import db
 from app.http import bulkheads, edge, error_handlers, metrics, routing
 from app.http.bulkheads import BurstBulkhead
 from app.importing.ids import watch_inserts
@@ -36,6 +36,7 @@ def create_app(config: Config | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.extensions["config"] = config
     app.extensions["cipher"] = Cipher(config.encryption_keys)
+    app.extensions["rate_limits"] = RateLimits(config.redis_url)
     bursts = BurstBulkhead(Bulkhead(bulkheads.AT_ONCE, bulkheads.PATIENCE))
     app.extensions["stripe"] = StripeConnect(
         connect_url=config.stripe_connect_url,
@@ -72,26 +73,8 @@ def _bind_extensions(app: Flask, config: Config) -> None:
         SECRET_KEY=config.secret_key,
         SQLALCHEMY_DATABASE_URI=engine_url(config.database_url),
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(config.database_url, config.database_pool_size),
-        JWT_SECRET_KEY=config.jwt_secret_key,
-        JWT_IDENTITY_CLAIM="identity",
-        JWT_HEADER_TYPE="JWT",
-        JWT_TOKEN_LOCATION=["headers"],
-        JWT_ACCESS_TOKEN_EXPIRES=timedelta(hours=24),
-        RATELIMIT_STORAGE_URI=config.redis_url or "memory://",
-        RATELIMIT_HEADERS_ENABLED=False,
-        # Without Redis signing in goes on, counted in each process until Redis is back.
-        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
-        RATELIMIT_STORAGE_OPTIONS={
-            "wrap_exceptions": True,
-            **({"socket_connect_timeout": 1, "socket_timeout": 1} if config.redis_url else {}),
-        },
     )
     db.init_app(app)
-    jwt.init_app(app)
-    # Known beforehand it hooks into no request: limits are where a view is decorated, and its hooks
-    # would make every read slower by 3 %. (And so `deduct_when`, which needs them, counts nothing.)
-    app.extensions["limiter"] = {limiter}
-    limiter.init_app(app)
     with app.app_context():
         watch(db.engine)
         if config.is_beside_open_event:

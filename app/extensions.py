@@ -3,9 +3,6 @@
 from typing import Any
 
 from flask import current_app
-from flask_jwt_extended import JWTManager
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
@@ -26,8 +23,6 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
-jwt = JWTManager()
-limiter = Limiter(key_func=get_remote_address)
 
 
 def bound(name: str) -> Any:

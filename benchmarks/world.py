@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import psycopg2
 
 from app import create_app
-from app.auth.sessions import issue_access_token, new_session_id
+from app.auth.tokens import issue_access_token, new_session_id
 from app.db.transactions import transaction
 from app.extensions import db
 from app.models import Setting, User

@@ -7,7 +7,7 @@ from flask import Flask
 from jsonschema import validate
 from werkzeug.test import TestResponse
 
-from app.auth.sessions import issue_access_token, new_session_id
+from app.auth.tokens import issue_access_token, new_session_id
 from app.models import User
 from tests.contract.jsonapi_schema import DOCUMENT
 

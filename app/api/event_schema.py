@@ -12,10 +12,17 @@ from app.auth.policy import ADMIN, COORGANIZER
 from app.jsonapi.fields import Flag, Moment, Related, Text
 from app.jsonapi.resources import Schema, dasherize
 
+# Names that mean something else on every machine, or nothing.
+NO_ZONES = {"localtime", "Factory", "posixrules"}
+OF_FILES = ("posix/", "right/", "SystemV/")  # copies that some systems keep beside the zones
+TIME_ZONES = {
+    zone for zone in available_timezones() if zone not in NO_ZONES and not zone.startswith(OF_FILES)
+}
+
 
 def _check_currency(code: str | None) -> None:
     if code is not None and pycountry.currencies.get(alpha_3=code) is None:
-        raise ValidationError("This currency is not known.")
+        raise ValidationError("This is not a known currency.")
 
 
 class EventSchema(Schema):
@@ -31,16 +38,18 @@ class EventSchema(Schema):
 
     id = fields.Str()
     identifier = Text(dump_only=True)
-    name = Text(required=True, validate=validate.Regexp(r"\s*\S", error="The event needs a name."))
+    name = Text(required=True, validate=validate.Regexp(r"\s*\S", error="Give the event a name."))
     description = Text(longest=100_000, allow_none=True)
     starts_at = Moment(required=True)
     ends_at = Moment(required=True)
     timezone = Text(
         required=True,
-        validate=validate.OneOf(available_timezones(), error="This time zone is not known."),
+        validate=validate.OneOf(TIME_ZONES, error="This is not a known time zone."),
     )
     state = Text(
-        validate=validate.OneOf(["draft", "published"], error="The state is draft or published.")
+        validate=validate.OneOf(
+            ["draft", "published"], error="The state must be draft or published."
+        )
     )
     payment_country = Text(longest=64, allow_none=True)
     payment_currency = Text(
@@ -57,7 +66,7 @@ class EventSchema(Schema):
         type_="stripe-authorization",
         schema=StripeAuthorizationSchema,
         include_resource_linkage=True,
-        allow_none=True,
+        dump_only=True,  # what comes in is ignored: clients send back what they once saw
         self_url="/v1/events/{id}/relationships/stripe-authorization",
         self_url_kwargs={"id": "<id>"},
         related_url="/v1/events/{id}/stripe-authorization",

@@ -3,32 +3,36 @@
 from typing import Any
 
 from flask import current_app, g
-from flask_rest_jsonapi_next.data_layers.alchemy import SqlalchemyDataLayer
 
 from app.api.event_schema import EventSchema
 from app.api.stripe_authorization_schema import StripeAuthorizationSchema
 from app.api.user_schema import UserSchema
 from app.auth.guard import current_caller
-from app.extensions import db
 from app.jsonapi.resources import CollectionResource, DetailResource
 from app.models import Event
 from app.services.events.edit import change_event, create_event, delete_event
-from app.services.events.queries import add_people, list_events, read_event
+from app.services.events.queries import PEOPLE, list_events, read_event, with_people
+from app.services.events.views import EventView
 
-PEOPLE = {"owner", "organizers", "coorganizers"}
 INCLUDES = {
     "stripe-authorization": StripeAuthorizationSchema,
     "owner": UserSchema,
     "organizers": UserSchema,
     "coorganizers": UserSchema,
 }
-
-
-class EventDataLayer(SqlalchemyDataLayer):
-    """The library's data layer, with our service in the place of a bare INSERT."""
-
-    def create_object(self, data: dict[str, Any], view_kwargs: dict[str, Any]) -> Event:
-        return create_event(data, current_caller())
+# Relationships of Open Event Server's events that this service does not hold. Its frontend includes
+# many of them at once: they are known, and bring nothing.
+# fmt: off
+HELD_ELSEWHERE = frozenset([
+    "tickets", "faqs", "faq-types", "feedbacks", "ticket-tags", "microlocations", "social-links",
+    "tracks", "sponsors", "speakers-call", "session-types", "event-copyright", "tax", "sessions",
+    "speakers", "event-type", "event-topic", "event-sub-topic", "group", "custom-forms",
+    "track-organizers", "moderators", "registrars", "order-statistics", "general-statistics",
+    "exhibitors", "session-favourites", "speaker-invites", "station", "badge-forms", "tags",
+    "event-invoices", "discount-codes", "orders", "role-invites", "access-codes", "attendees",
+    "roles", "video-stream",
+])
+# fmt: on
 
 
 class EventList(CollectionResource):
@@ -36,6 +40,7 @@ class EventList(CollectionResource):
 
     schema = EventSchema
     includes = INCLUDES
+    includes_nothing = HELD_ELSEWHERE
     filters = {
         "id": Event.id,
         "identifier": Event.identifier,
@@ -51,11 +56,13 @@ class EventList(CollectionResource):
         "ends-at": Event.ends_at,
         "created-at": Event.created_at,
     }
-    data_layer = {"class": EventDataLayer, "session": db.session, "model": Event}
 
-    def get_page(self) -> tuple[int, list[Event]]:
+    def get_page(self) -> tuple[int, list[EventView]]:
         count, page = list_events(current_caller(), g.query.page)
         return count, _with_people(page)
+
+    def create_object(self, data: dict[str, Any], kwargs: dict[str, Any]) -> EventView:
+        return create_event(data, current_caller())
 
 
 class EventDetail(DetailResource):
@@ -63,11 +70,12 @@ class EventDetail(DetailResource):
 
     schema = EventSchema
     includes = INCLUDES
+    includes_nothing = HELD_ELSEWHERE
 
-    def find(self, event: str) -> Event:
+    def find(self, event: str) -> EventView:
         return _with_people([read_event(event, current_caller())])[0]
 
-    def change(self, data: dict[str, Any], event: str) -> Event:
+    def change(self, data: dict[str, Any], event: str) -> EventView:
         return change_event(event, data, current_caller())
 
     def delete(self, event: str) -> dict[str, Any]:
@@ -75,7 +83,6 @@ class EventDetail(DetailResource):
         return {"meta": {"message": "Object successfully deleted"}}
 
 
-def _with_people(events: list[Event]) -> list[Event]:
-    if PEOPLE & set(g.query.include):
-        add_people(events)
-    return events
+def _with_people(events: list[EventView]) -> list[EventView]:
+    wanted = PEOPLE.keys() & set(g.query.include)
+    return with_people(events, wanted) if wanted else events

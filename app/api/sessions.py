@@ -5,10 +5,11 @@ from typing import Any
 from flask import current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from app.auth import sessions
+from app.auth import sessions, tokens
 from app.auth.guard import current_caller, identify
-from app.auth.sign_in_limits import client_address, limit_attempts
+from app.auth.rate_limits import attempts_from, rate_limits
 from app.errors import ServiceError, Unauthenticated
+from app.http.hosts import client_address
 
 
 class MissingCredentials(ServiceError):
@@ -21,25 +22,22 @@ class MissingCredentials(ServiceError):
         super().__init__("username or password missing")
 
 
-@limit_attempts
 def sign_in() -> ResponseReturnValue:
     """Give an access token for an e-mail and its password; a refresh token if one is asked for."""
+    rate_limits().take(attempts_from(client_address()))
     body = _read_body()
     email, password = body.get("email") or body.get("username"), body.get("password")
     account = sessions.sign_in(_text(email), _text(password), client_address())
-    session_id = sessions.new_session_id()
-    answer = {"access_token": sessions.issue_access_token(account, session_id, is_fresh=True)}
+    session_id = tokens.new_session_id()
+    answer = {"access_token": tokens.issue_access_token(account, session_id, is_fresh=True)}
     if _flag(body, "remember-me") and _flag(body, "include-in-response"):
-        answer["refresh_token"] = sessions.issue_refresh_token(account, session_id)
+        answer["refresh_token"] = tokens.issue_refresh_token(account, session_id)
     return jsonify(answer)
 
 
 def refresh() -> ResponseReturnValue:
     """Give another access token of the same session for its refresh token."""
-    caller = identify("refresh")
-    if caller.is_anonymous:
-        raise Unauthenticated
-    return jsonify(access_token=sessions.issue_access_token(caller, caller.session_id))
+    return jsonify(access_token=tokens.renew_access_token(identify("refresh")))
 
 
 def sign_out() -> ResponseReturnValue:
@@ -51,14 +49,12 @@ def sign_out() -> ResponseReturnValue:
     return jsonify(success=True)
 
 
-@limit_attempts
 def sign_in_again() -> ResponseReturnValue:
     """Give a fresh access token of the same session for one's own password."""
+    rate_limits().take(attempts_from(client_address()))
     caller = current_caller()
     sessions.sign_in_again(caller, _text(_read_body().get("password")), client_address())
-    return jsonify(
-        access_token=sessions.issue_access_token(caller, caller.session_id, is_fresh=True)
-    )
+    return jsonify(access_token=tokens.renew_access_token(caller, is_fresh=True))
 
 
 def _read_body() -> dict[str, Any]:

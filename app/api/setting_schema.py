@@ -32,7 +32,7 @@ class Key(Text):
         trimmed = value.strip() if isinstance(value, str) else value
         text = super()._deserialize(trimmed, attr, data, **kwargs)
         if any(unicodedata.category(character) in INVISIBLE for character in text):
-            raise ValidationError("This holds characters that are not text.")
+            raise ValidationError("This contains characters that are not allowed.")
         fault = None if ELLIPSIS in text else SLOTS[self.name].judge(text)
         if fault:
             raise ValidationError(fault)
@@ -53,7 +53,8 @@ class SettingSchema(Schema):
     id = fields.Str()
     stripe_mode = Text(
         validate=validate.OneOf(
-            ["debug", "production"], error="The mode is debug (test keys) or production (live)."
+            ["debug", "production"],
+            error="The mode must be debug (test keys) or production (live keys).",
         )
     )
     is_stripe_activated = Flag(dump_only=True)
@@ -76,4 +77,4 @@ class SettingSchema(Schema):
 
 def _check_id(given: Any) -> None:
     if isinstance(given, bool) or str(given) != "1":
-        raise IdMismatch('The id of the settings is "1".', pointer="/data/id")
+        raise IdMismatch('The id of the settings must be "1".', pointer="/data/id")

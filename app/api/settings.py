@@ -23,16 +23,12 @@ class SettingDetail(DetailResource):
     """The one row of settings, at `/settings` and at `/settings/1`."""
 
     schema = SettingSchema
-
-    def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
-        """Keep `reveal`, the one parameter of our own, from the query that the library gets."""
-        self.reveal = request.args.getlist("reveal")
-        return super().dispatch_request(*args, **kwargs)
+    parameters = ("reveal",)
 
     def find(self, setting: str = "1") -> SeenSettings:
         _check_address(setting)
-        if self.reveal:
-            return reveal_secret(self.reveal, current_caller())
+        if wanted := request.args.getlist("reveal"):
+            return reveal_secret(wanted, current_caller())
         return read_settings(current_caller())
 
     def patch(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -42,7 +38,7 @@ class SettingDetail(DetailResource):
         except ValidationError as error:
             faults = faults_of(error)
             if current_caller().is_admin:
-                faults += find_stale_masks(error.valid_data)
+                faults += find_stale_masks(dict(error.valid_data or {}))
             raise ManyInvalid(faults) from None
         return self.dump(self.change(data, **kwargs))
 

@@ -72,7 +72,6 @@ class StripeAuthorizationSchema(Schema):
         schema="EventSchema",
         id_field="id",
         attribute="event",
-        include_resource_linkage=True,
         required=True,
         self_url="/v1/stripe-authorizations/{id}/relationships/event",
         self_url_kwargs={"id": "<id>"},

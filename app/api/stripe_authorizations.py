@@ -7,14 +7,16 @@ from flask import current_app, g, request
 from flask_rest_jsonapi_next.data_layers.alchemy import SqlalchemyDataLayer
 
 from app.api.event_schema import EventSchema
+from app.api.events import EventDetail
 from app.api.stripe_authorization_schema import StripeAuthorizationSchema
 from app.auth.guard import current_caller
 from app.auth.policy import CONNECT, COORGANIZER, ORGANIZER, require
 from app.errors import Forbidden, IdMismatch, NotFound
 from app.extensions import db
 from app.jsonapi.resources import CollectionResource, DetailResource, RelationshipResource
-from app.models import Event, StripeAuthorization
+from app.models import StripeAuthorization
 from app.services.events.queries import find_event, read_event, read_events
+from app.services.events.views import EventView
 from app.services.linking.link import link_account
 from app.services.linking.links import (
     NOT_LINKED,
@@ -111,14 +113,12 @@ class EventStripeAuthorization(StripeAuthorizationDetail):
         return _unlink(read_event_authorization(event, current_caller()))
 
 
-class StripeAuthorizationEvent(DetailResource):
+class StripeAuthorizationEvent(EventDetail):
     """The event of a link."""
 
-    schema = EventSchema
-
-    def find(self, authorization: str) -> Event:
+    def find(self, authorization: str) -> EventView:
         link = read_authorization(authorization, current_caller())
-        return read_event(str(link.event_id), current_caller())
+        return super().find(str(link.event_id))
 
 
 class StripeAuthorizationEventLinkage(RelationshipResource):

@@ -3,8 +3,7 @@
 from app.api.user_schema import UserSchema
 from app.auth.guard import current_caller
 from app.jsonapi.resources import DetailResource
-from app.models import User
-from app.services.users import read_user
+from app.services.users import UserView, read_user
 
 
 class UserDetail(DetailResource):
@@ -12,5 +11,5 @@ class UserDetail(DetailResource):
 
     schema = UserSchema
 
-    def find(self, user: str) -> User:
+    def find(self, user: str) -> UserView:
         return read_user(user, current_caller())

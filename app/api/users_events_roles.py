@@ -3,18 +3,17 @@
 from typing import Any
 
 from flask import g
-from flask_rest_jsonapi_next.data_layers.alchemy import SqlalchemyDataLayer
 from marshmallow import validate
 from marshmallow_jsonapi import fields
 
 from app.api.event_schema import to_event
 from app.api.user_schema import UserSchema, to_user
 from app.auth.guard import current_caller
-from app.extensions import db
 from app.jsonapi.fields import Text
 from app.jsonapi.resources import CollectionResource, DetailResource, Schema, dasherize
 from app.models import UsersEventsRole
 from app.services.events.roles import give_role, list_roles, take_role
+from app.services.events.views import RoleView
 
 
 class UsersEventsRoleSchema(Schema):
@@ -29,7 +28,7 @@ class UsersEventsRoleSchema(Schema):
         required=True,
         validate=validate.OneOf(
             ["owner", "organizer", "coorganizer"],
-            error="The role is owner, organizer or coorganizer.",
+            error="The role must be owner, organizer or coorganizer.",
         ),
     )
     email = Text(load_only=True, allow_none=True)
@@ -37,10 +36,12 @@ class UsersEventsRoleSchema(Schema):
     event = to_event()
 
 
-class RoleDataLayer(SqlalchemyDataLayer):
-    """The library's data layer, with our service in the place of a bare INSERT."""
+class UsersEventsRoleList(CollectionResource):
+    """`POST` to give a role; reading is per event."""
 
-    def create_object(self, data: dict[str, Any], view_kwargs: dict[str, Any]) -> UsersEventsRole:
+    schema = UsersEventsRoleSchema
+
+    def create_object(self, data: dict[str, Any], kwargs: dict[str, Any]) -> RoleView:
         return give_role(
             data["event"],
             current_caller(),
@@ -48,13 +49,6 @@ class RoleDataLayer(SqlalchemyDataLayer):
             user_reference=data.get("user"),
             email=data.get("email"),
         )
-
-
-class UsersEventsRoleList(CollectionResource):
-    """`POST` to give a role; reading is per event."""
-
-    schema = UsersEventsRoleSchema
-    data_layer = {"class": RoleDataLayer, "session": db.session, "model": UsersEventsRole}
 
 
 class UsersEventsRoleDetail(DetailResource):
@@ -75,5 +69,5 @@ class EventUsersEventsRoles(CollectionResource):
     filters = {"role": UsersEventsRole.role}
     sorts = {"id": UsersEventsRole.id, "role": UsersEventsRole.role}
 
-    def get_page(self, event: str) -> tuple[int, list[UsersEventsRole]]:
+    def get_page(self, event: str) -> tuple[int, list[RoleView]]:
         return list_roles(event, current_caller(), g.query.page)

@@ -84,7 +84,7 @@ def identify(*token_types: str) -> Caller:
         return Caller()
     scheme, _, token = header.strip().partition(" ")
     if scheme.lower() not in ("jwt", "bearer"):
-        raise Unauthenticated("The Authorization header must read: JWT <access token>.")
+        raise Unauthenticated("The Authorization header must be “JWT <access token>”.")
     return caller_of(token.strip(), *token_types)
 
 

@@ -70,7 +70,7 @@ def make_hash(password: str) -> str:
         raise Unacceptable("The password is not text.") from None
 
 
-def is_password(password: str, kept: str | None) -> bool:
+def verify(password: str, kept: str | None) -> bool:
     """
     Return whether *password* is the one whose hash is *kept*.
 

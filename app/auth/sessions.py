@@ -1,31 +1,22 @@
 """Sessions: a sign-in and its tokens, which end together."""
 
-import secrets
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
-from flask_jwt_extended import create_access_token, create_refresh_token
 from sqlalchemy import delete, select, update
 
-from app.auth import failed_sign_ins, passwords
+from app.auth import passwords
 from app.auth.policy import Caller
+from app.auth.rate_limits import passwords_for, passwords_from, rate_limits
+from app.auth.tokens import LIFETIMES, Account
 from app.db.clock import database_now
 from app.db.reads import read
 from app.db.transactions import transaction
 from app.errors import Unauthenticated
 from app.models import EndedSession, User
 
-FRESH = timedelta(minutes=5)  # how long a password that was given counts
-REFRESHABLE = timedelta(days=30)  # how long a refresh token works
-LONGEST = REFRESHABLE + timedelta(days=2)  # no token of a session lives longer; a day to spare
+LONGEST = max(LIFETIMES.values()) + timedelta(days=2)  # no token lives longer; a day to spare
 PURGED_AT_ONCE = 1000
-
-
-class Account(Protocol):
-    """Whose tokens are issued: a user, or the caller of whom a token has told."""
-
-    id: Any
-    session_generation: Any
 
 
 class InvalidCredentials(Unauthenticated):
@@ -51,13 +42,21 @@ def sign_in(email: str, password: str, address: str) -> Account:
     """
     email = normalize_email(email)
     found = read(ACCOUNT.where(User.email == email)) if email.isprintable() else ()
-    return _verify(next(iter(found), None), password, email, address)
+    account = next(iter(found), None)
+    _verify(account, password, _counted_as(account.id) if account else email, address)
+    verified: Account = account
+    return verified
 
 
 def sign_in_again(caller: Caller, password: str, address: str) -> None:
     """Check that *password* is the caller's own. Raises InvalidCredentials and RateLimited."""
     found = read(ACCOUNT.where(User.id == caller.id))
-    _verify(next(iter(found), None), password, f"user {caller.id}", address)
+    _verify(next(iter(found), None), password, _counted_as(caller.id), address)
+
+
+def _counted_as(user_id: int | None) -> str:
+    """Return what failures are counted by, at whichever door they happen."""
+    return f"user {user_id}"
 
 
 def normalize_email(email: str) -> str:
@@ -65,17 +64,16 @@ def normalize_email(email: str) -> str:
     return email.strip().lower()
 
 
-def _verify(account: Any, password: str, counted_as: str, address: str) -> Account:
+def _verify(account: Any, password: str, counted_as: str, address: str) -> None:
     kept: str | None = account.password_hash if account else None
-    counters = failed_sign_ins.passwords_for(counted_as), failed_sign_ins.passwords_from(address)
+    limits, counters = rate_limits(), (passwords_for(counted_as), passwords_from(address))
     with passwords.turn():
-        failed_sign_ins.refuse_after_too_many(*counters)
-        if not passwords.is_password(password, kept) or kept is None:
-            failed_sign_ins.count(*counters)
+        limits.check(*counters)
+        if not passwords.verify(password, kept) or kept is None:
+            limits.count(*counters)
             raise InvalidCredentials
     if passwords.is_outdated(kept):
         _rehash(account, password)
-    return account
 
 
 def _rehash(account: Any, password: str) -> None:
@@ -90,7 +88,7 @@ def _rehash(account: Any, password: str) -> None:
 
 
 def end_session(caller: Caller) -> None:
-    """End the session of *caller*, with all its tokens and on every instance. Twice is as once."""
+    """End the session of *caller*, with all its tokens and on every instance. Idempotent."""
     with transaction() as session:
         session.get(User, caller.id, with_for_update={"key_share": True})  # one after the other
         _purge(session)
@@ -114,31 +112,3 @@ def _purge(session: Any) -> None:
         .where(EndedSession.id.in_(expired))
         .execution_options(synchronize_session=False)
     )
-
-
-def new_session_id() -> str:
-    """Return the id that all tokens of one sign-in share."""
-    return secrets.token_hex(16)
-
-
-def issue_access_token(account: Account, session_id: str, *, is_fresh: bool = False) -> str:
-    """Return an access token for *account*; a fresh one says that the password was just given."""
-    return create_access_token(
-        account.id,
-        fresh=FRESH if is_fresh else False,
-        additional_claims={"jti": _token_id(account, session_id)},
-    )
-
-
-def issue_refresh_token(account: Account, session_id: str) -> str:
-    """Return a token that gets further access tokens, as long as the session goes on."""
-    return create_refresh_token(
-        account.id,
-        expires_delta=REFRESHABLE,
-        additional_claims={"jti": _token_id(account, session_id)},
-    )
-
-
-def _token_id(account: Account, session_id: str) -> str:
-    """A token names the generation of its user's sessions and its own session: both can end."""
-    return f"{account.session_generation}.{session_id}.{secrets.token_hex(8)}"

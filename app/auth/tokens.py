@@ -1,20 +1,39 @@
-"""What a token of ours says, and that it is one of ours."""
+"""Our tokens: what they say, how they are issued, and that one is ours."""
 
 import re
+import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from time import time
+from typing import Any, Protocol, TypeGuard
+from uuid import uuid4
 
 import jwt
-from flask import current_app
-from jwt.exceptions import PyJWTError
+from jwt.exceptions import ExpiredSignatureError, PyJWTError
 
+from app.auth.policy import Caller
 from app.errors import Unauthenticated
+from app.extensions import bound
 
 NOT_VALID = "The token is not valid. Please sign in again."
+EXPIRED = "The session has expired. Please sign in again."
 CLAIMS = {"iat", "nbf", "jti", "exp", "identity", "fresh", "type", "csrf"}
 LARGEST_ID = 2**31 - 1
+LIFETIMES = {"access": timedelta(hours=24), "refresh": timedelta(days=30)}
+FRESH = timedelta(minutes=5)  # how long a password that was given counts
+CLOCKS_APART = timedelta(seconds=30)  # how far ahead the clock of another instance may be
 # What is in `jti`: generation of the user's sessions, session, and chance.
 TOKEN_ID = re.compile(r"([0-9]{1,9})\.([0-9a-f]{32})\.[0-9a-f]{16}", re.ASCII)
+
+
+class Account(Protocol):
+    """Whose tokens are issued: a user, or the caller of whom a token has told."""
+
+    @property
+    def id(self) -> Any: ...
+
+    @property
+    def session_generation(self) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -27,6 +46,44 @@ class Token:
     is_fresh: bool
 
 
+def new_session_id() -> str:
+    """Return the id that all tokens of one sign-in share."""
+    return secrets.token_hex(16)
+
+
+def issue_access_token(account: Account, session_id: str, *, is_fresh: bool = False) -> str:
+    """Return an access token for *account*; a fresh one says that the password was just given."""
+    return _issue("access", account, session_id, is_fresh=is_fresh)
+
+
+def renew_access_token(caller: Caller, *, is_fresh: bool = False) -> str:
+    """Return another access token of *caller*'s session. Raises Unauthenticated for nobody's."""
+    if caller.session_id is None:
+        raise Unauthenticated
+    return issue_access_token(caller, caller.session_id, is_fresh=is_fresh)
+
+
+def issue_refresh_token(account: Account, session_id: str) -> str:
+    """Return a token that gets further access tokens, as long as the session goes on."""
+    return _issue("refresh", account, session_id)
+
+
+def _issue(kind: str, account: Account, session_id: str, *, is_fresh: bool = False) -> str:
+    """A token names the generation of its user's sessions and its own session: both can end."""
+    now = int(time())
+    claims = {
+        "iat": now,
+        "nbf": now,
+        "exp": now + int(LIFETIMES[kind].total_seconds()),
+        "jti": f"{account.session_generation}.{session_id}.{secrets.token_hex(8)}",
+        "identity": account.id,
+        "fresh": now + int(FRESH.total_seconds()) if is_fresh else False,
+        "type": kind,
+        "csrf": str(uuid4()),
+    }
+    return jwt.encode(claims, _key(), algorithm="HS256")
+
+
 def read_token(encoded: str, *types: str) -> Token:
     """
     Return what a token says that is ours, in time, and one of *types* (`access`, `refresh`).
@@ -36,23 +93,41 @@ def read_token(encoded: str, *types: str) -> Token:
     A token without one of the claims is not ours though our key may have signed it; without `exp`,
     for one, it would be good for ever.
     """
+    claims = _verified_claims(encoded)
+    user_id, token_id = claims.get("identity"), TOKEN_ID.fullmatch(str(claims.get("jti")))
+    if not claims.keys() >= CLAIMS or token_id is None or not _is_id(user_id):
+        raise Unauthenticated(NOT_VALID)
+    if int(claims["exp"]) <= time():
+        raise Unauthenticated(EXPIRED)
+    if claims["type"] not in types:
+        raise Unauthenticated("This token cannot be used here. Please sign in again.")
+    return Token(user_id, token_id[2], int(token_id[1]), _is_fresh(claims["fresh"]))
+
+
+def _verified_claims(encoded: str) -> dict[str, Any]:
+    """Return the claims that our key signed; the leeway is for `iat` and `nbf`, not for `exp`."""
     try:
-        # By PyJWT itself: Flask-JWT-Extended reads every token twice, once without its signature.
-        claims = jwt.decode(
+        claims: dict[str, Any] = jwt.decode(
             encoded,
-            current_app.config["JWT_SECRET_KEY"],
+            _key(),
             algorithms=["HS256"],
+            leeway=CLOCKS_APART,
             options={"verify_aud": False},
         )
+    except ExpiredSignatureError:
+        raise Unauthenticated(EXPIRED) from None
     except PyJWTError:
         raise Unauthenticated(NOT_VALID) from None
-    user_id, token_id = claims.get("identity"), TOKEN_ID.fullmatch(str(claims.get("jti")))
-    is_id = type(user_id) is int and 0 < user_id <= LARGEST_ID
-    if not claims.keys() >= CLAIMS or token_id is None or not is_id:
-        raise Unauthenticated(NOT_VALID)
-    if claims["type"] not in types:
-        raise Unauthenticated("This token is not meant for this. Please sign in again.")
-    return Token(user_id, token_id[2], int(token_id[1]), _is_fresh(claims["fresh"]))
+    return claims
+
+
+def _key() -> str:
+    key: str = bound("config").jwt_secret_key
+    return key
+
+
+def _is_id(claim: object) -> TypeGuard[int]:
+    return type(claim) is int and 0 < claim <= LARGEST_ID
 
 
 def _is_fresh(claim: object) -> bool:

@@ -35,7 +35,7 @@ from app.security.logs import log
 JSON_API = "application/vnd.api+json"
 REFUSALS: dict[int, tuple[type[ServiceError], str]] = {
     404: (NotFound, "There is nothing at this address."),
-    405: (MethodNotAllowed, "This address does not understand the method."),
+    405: (MethodNotAllowed, "This method is not allowed here."),
     413: (PayloadTooLarge, "The body is too large."),
     415: (UnsupportedMediaType, f"Send the body as {JSON_API}."),
     429: (RateLimited, "Too many requests. Please wait a while and try again."),
@@ -90,7 +90,7 @@ def _document(errors: tuple[ServiceError, ...]) -> dict[str, Any]:
 
 
 def _refuse_type(error: IncorrectTypeError) -> Response:
-    return respond(WrongType("The type does not belong here.", pointer="/data/type"))
+    return respond(WrongType("This type is not allowed here.", pointer="/data/type"))
 
 
 def _refuse_document(error: ValidationError) -> Response:
@@ -113,7 +113,7 @@ def _sentence(text: object) -> str:
 def _refuse_query(error: JsonApiException) -> Response:
     """The library refuses queries only after ours did; what it says is not shown."""
     log.warning("refused by the library", kind=type(error).__name__)
-    return respond(BadParameter("The query cannot be understood.", parameter="query"))
+    return respond(BadParameter("The query is not valid.", parameter="query"))
 
 
 def _refuse_request(error: HTTPException) -> Response:
@@ -128,7 +128,7 @@ def _refuse_conflict(error: IntegrityError) -> Response:
     """Two requests wanted the same at the same moment, and the database kept one."""
     db.session.rollback()
     log.warning("conflict", constraint=_constraint(error))
-    return respond(Conflict("Somebody else changed this at the same moment. Please try again."))
+    return respond(Conflict("Someone else changed this at the same time. Please try again."))
 
 
 def _constraint(error: IntegrityError) -> str | None:

@@ -5,30 +5,23 @@ What passes holds nothing but the members that the schema may write, so that nei
 attribute, nor one named like a relationship, nor an `included` ever gets further.
 """
 
-import json
-from typing import Any, NoReturn
+from typing import Any
 
 from flask.json.provider import DefaultJSONProvider
 from marshmallow_jsonapi.fields import BaseRelationship
 
 from app.errors import Forbidden, Invalid, WrongType
+from app.security.strict_json import read_json
 
 
 class StrictJSONProvider(DefaultJSONProvider):
-    """JSON as RFC 8259 has it: no NaN, no nesting without end; both are malformed (ValueError)."""
+    """JSON that means one thing only; anything else is malformed (ValueError)."""
 
     sort_keys = False
     compact = True
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
-        try:
-            return json.loads(s, parse_constant=_refuse_constant, **kwargs)
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+        return read_json(s)
 
 
 def checked_document(document: Any, schema: Any) -> dict[str, Any]:
@@ -40,13 +33,13 @@ def checked_document(document: Any, schema: Any) -> dict[str, Any]:
     """
     data = document.get("data") if isinstance(document, dict) else None
     if not isinstance(data, dict):
-        raise Invalid("The document needs a resource object under data.", pointer="/data")
+        raise Invalid("The document must hold a resource object in data.", pointer="/data")
     _check_type(data, schema.opts.type_)
     clean: dict[str, Any] = {"type": data["type"]}
     if schema.partial:
         clean["id"] = _checked_id(data)
     elif "id" in data:
-        raise Forbidden("The id is given by the service.", pointer="/data/id")
+        raise Forbidden("The id is assigned by the service: leave it out.", pointer="/data/id")
     for section in ("attributes", "relationships"):
         members = data.get(section, {})
         if not isinstance(members, dict):
@@ -61,16 +54,16 @@ def checked_document(document: Any, schema: Any) -> dict[str, Any]:
 def _check_type(data: dict[str, Any], expected: str) -> None:
     given = data.get("type")
     if not isinstance(given, str):
-        raise Invalid("The resource object needs a type.", pointer="/data/type")
+        raise Invalid("The resource object must have a type.", pointer="/data/type")
     if given != expected:
-        raise WrongType(f"The type here is {expected}.", pointer="/data/type")
+        raise WrongType(f"The type must be {expected}.", pointer="/data/type")
 
 
 def _checked_id(data: dict[str, Any]) -> str:
     """Return the id of a resource that is changed; a number is taken for its text."""
     given = data.get("id")
     if isinstance(given, bool) or not isinstance(given, str | int) or given == "":
-        raise Invalid("The resource object needs its id.", pointer="/data/id")
+        raise Invalid("The resource object must have its id.", pointer="/data/id")
     return str(given)
 
 
@@ -86,13 +79,13 @@ def _check_relationship(name: str, value: Any) -> None:
     """A to-one linkage is null or an object with a type and an id, both text."""
     pointer = f"/data/relationships/{name}"
     if not isinstance(value, dict) or "data" not in value:
-        raise Invalid("A relationship is an object with data.", pointer=pointer)
+        raise Invalid("A relationship must be an object with data.", pointer=pointer)
     linkage = value["data"]
     if linkage is None:
         return
     if not isinstance(linkage, dict) or not isinstance(linkage.get("type"), str):
-        raise Invalid("Linkage is an object with a type and an id.", pointer=pointer)
+        raise Invalid("Linkage must be an object with a type and an id.", pointer=pointer)
     given = linkage.get("id")
     if isinstance(given, bool) or not isinstance(given, str | int):
-        raise Invalid("Linkage needs an id.", pointer=pointer)
+        raise Invalid("Linkage must have an id.", pointer=pointer)
     linkage["id"] = str(given)

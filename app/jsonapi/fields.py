@@ -10,8 +10,8 @@ from marshmallow_jsonapi import fields
 NOT_TEXT = {"Cc", "Cs"}  # controls, and halves of surrogate pairs
 ALLOWED_CONTROLS = "\n\r\t"
 
-
-WORDS = {"required": "This is required.", "null": "This must not be empty."}
+NO_MOMENT = "This must be a date and time in ISO 8601, such as 2027-01-31T10:00:00Z."
+WORDS = {"required": "This is required.", "null": "This cannot be empty."}
 
 
 class Text(fields.Str):
@@ -24,11 +24,11 @@ class Text(fields.Str):
         self.longest = longest
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
-        text = super()._deserialize(value, attr, data, **kwargs)
+        text: str = super()._deserialize(value, attr, data, **kwargs)
         if len(text) > self.longest:
-            raise ValidationError(f"This is longer than {self.longest} characters.")
+            raise ValidationError(f"This can have at most {self.longest} characters.")
         if not text.isprintable() and any(map(_is_control, text)):
-            raise ValidationError("This holds characters that are not text.")
+            raise ValidationError("This contains characters that are not allowed.")
         return text
 
 
@@ -48,13 +48,13 @@ class Moment(fields.Field):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> datetime:
         if not isinstance(value, str) or len(value) > 40:
-            raise ValidationError("This must be a time in ISO 8601.")
+            raise ValidationError(NO_MOMENT)
         try:
             moment = datetime.fromisoformat(value)
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
             return moment.astimezone(UTC)
         except (ValueError, OverflowError):
-            raise ValidationError("This must be a time in ISO 8601.") from None
+            raise ValidationError(NO_MOMENT) from None
 
 
 class Flag(fields.Bool):
@@ -75,5 +75,5 @@ class Related(fields.Relationship):
 
     def extract_value(self, data: dict[str, Any]) -> Any:
         if data["type"] != self.type_:
-            raise ValidationError(f"The type here is {self.type_}.")
+            raise ValidationError(f"The type must be {self.type_}.")
         return super().extract_value(data)

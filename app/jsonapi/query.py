@@ -7,12 +7,12 @@ are not JSON:API's are ignored, because the frontend sends some (`public`, `cach
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, SQLColumnExpression
 from werkzeug.datastructures import MultiDict
 
 from app.db.pages import Page
@@ -27,7 +27,7 @@ BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 DEFAULT_SIZE, LARGEST_SIZE = 20, 100
 MOST_FILTERS, MOST_VALUES = 10, 100
 
-OPERATORS: dict[str, Callable[[ColumnElement, Any], ColumnElement]] = {
+OPERATORS: dict[str, Callable[[ColumnElement[Any], Any], ColumnElement[Any]]] = {
     "eq": lambda column, value: column == value,
     "ne": lambda column, value: column != value,
     "gt": lambda column, value: column > value,
@@ -54,12 +54,13 @@ class Query:
         *,
         names: Mapping[str, frozenset[str]],
         includes: tuple[str, ...] = (),
-        filters: Mapping[str, ColumnElement] | None = None,
-        sorts: Mapping[str, ColumnElement] | None = None,
+        includes_nothing: Collection[str] = (),
+        filters: Mapping[str, SQLColumnExpression[Any]] | None = None,
+        sorts: Mapping[str, SQLColumnExpression[Any]] | None = None,
         is_collection: bool = False,
     ) -> None:
         self.args = {name: value for name, value in args.items() if _family(name)}
-        self._names, self._includes = names, includes
+        self._names, self._includes, self._nothing = names, includes, includes_nothing
         self._filters, self._sorts = filters or {}, sorts or {}
         for name in self.args:
             self._check_name(name, is_collection)
@@ -100,13 +101,21 @@ class Query:
             raise BadParameter("Pages have a number and a size.", parameter=name)
 
     def _parse_include(self) -> tuple[str, ...]:
-        paths = [path for path in self.args.get("include", "").split(",") if path]
-        for path in paths:
-            if path not in self._includes:
+        """
+        Return what is held here.
+
+        Where names are known that bring nothing, paths may lead on: there is nothing below.
+        """
+        names = [path for path in self.args.get("include", "").split(",") if path]
+        if self._nothing:
+            names = [path.partition(".")[0] for path in names]
+        for name in names:
+            if name not in self._includes and name not in self._nothing:
                 raise BadParameter(
-                    f"Cannot include this. {_known(self._includes)}", parameter="include"
+                    f"This cannot be included. {_known(self._includes)}", parameter="include"
                 )
-        return tuple(dict.fromkeys(path.replace("-", "_") for path in paths))
+        held = dict.fromkeys(name for name in names if name in self._includes)
+        return tuple(name.replace("-", "_") for name in held)
 
     def _parse_fields(self) -> dict[str, list[str]]:
         fields = {}
@@ -116,19 +125,21 @@ class Query:
                 wanted = [field.replace("-", "_") for field in value.split(",") if field]
                 known = self._names.get(type_)
                 if known is None or not known.issuperset(wanted):
-                    raise BadParameter("There are no such fields.", parameter=name)
+                    raise BadParameter("This type has no such field.", parameter=name)
                 fields[type_] = wanted
         return fields
 
-    def _parse_sort(self) -> list[ColumnElement]:
-        order = []
+    def _parse_sort(self) -> list[ColumnElement[Any]]:
+        order: list[ColumnElement[Any]] = []
         names = [name for name in self.args.get("sort", "").split(",") if name]
         if len(names) > len(self._sorts):
             raise BadParameter("Too many names to sort by.", parameter="sort")
         for name in names:
             column = self._sorts.get(name.removeprefix("-"))
             if column is None:
-                raise BadParameter(f"Cannot sort by this. {_known(self._sorts)}", parameter="sort")
+                raise BadParameter(
+                    f"This cannot be sorted by. {_known(self._sorts)}", parameter="sort"
+                )
             order.append(column.desc() if name.startswith("-") else column.asc())
         return order
 
@@ -141,7 +152,7 @@ class Query:
             raise BadParameter(f"This must be a number, 1{bounds}.", parameter=name)
         return int(text)
 
-    def _parse_filters(self) -> list[ColumnElement]:
+    def _parse_filters(self) -> list[ColumnElement[Any]]:
         found = []
         for name, text in self.args.items():
             if name == "filter":
@@ -154,24 +165,25 @@ class Query:
             raise BadParameter(f"At most {MOST_FILTERS} filters.", parameter="filter")
         return found
 
-    def _condition(self, item: Any, parameter: str) -> ColumnElement:
+    def _condition(self, item: Any, parameter: str) -> ColumnElement[Any]:
         if not isinstance(item, dict) or set(item) != {"name", "op", "val"}:
             raise BadParameter("A filter has a name, an op and a val.", parameter=parameter)
         column = self._filters.get(item["name"]) if isinstance(item["name"], str) else None
         if column is None:
             raise BadParameter(
-                f"Cannot filter by this. {_known(self._filters)}", parameter=parameter
+                f"This cannot be filtered by. {_known(self._filters)}", parameter=parameter
             )
         operator, value = item["op"], item["val"]
         if operator in ("in", "in_") and isinstance(value, list) and len(value) <= MOST_VALUES:
             return column.in_([_value(column, each, parameter) for each in value])
         if not isinstance(operator, str) or operator not in _operators(column):
             known = _known((*_operators(column), "in"))
-            raise BadParameter(f"Cannot compare like this. {known}", parameter=parameter)
-        return OPERATORS[operator](column, _value(column, value, parameter))
+            raise BadParameter(f"There is no such comparison. {known}", parameter=parameter)
+        found: ColumnElement[Any] = OPERATORS[operator](column, _value(column, value, parameter))
+        return found
 
 
-def _operators(column: ColumnElement) -> list[str]:
+def _operators(column: ColumnElement[Any]) -> list[str]:
     is_text = column.type.python_type is str
     return [name for name in OPERATORS if is_text or name not in OF_TEXT]
 
@@ -183,7 +195,7 @@ def _family(name: str) -> str | None:
 
 
 def _known(names: Any) -> str:
-    return f"Known: {', '.join(names)}." if names else "There is nothing to choose from."
+    return f"Possible: {', '.join(names)}." if names else "Nothing is possible here."
 
 
 def _json_filters(text: str) -> list[Any]:
@@ -198,7 +210,7 @@ def _json_filters(text: str) -> list[Any]:
     return items
 
 
-def _value(column: ColumnElement, value: Any, parameter: str) -> Any:
+def _value(column: ColumnElement[Any], value: Any, parameter: str) -> Any:
     """Return *value* as *column* wants it."""
     wanted, read_text = READERS[column.type.python_type]
     try:

@@ -6,6 +6,7 @@ does the work. What the library itself does with a query string or a body is nev
 unchecked.
 """
 
+import threading
 from functools import cache
 from typing import Any, ClassVar
 from urllib.parse import urljoin
@@ -17,16 +18,15 @@ from flask_rest_jsonapi_next.resource import Resource
 from flask_rest_jsonapi_next.schema import compute_schema
 from marshmallow_jsonapi import Schema as LibrarySchema
 from marshmallow_jsonapi.fields import BaseRelationship
-from sqlalchemy import ColumnElement
-from werkzeug.datastructures import ImmutableMultiDict
+from sqlalchemy import SQLColumnExpression
 
 from app.auth.policy import Role
 from app.errors import Forbidden, IdMismatch
 from app.jsonapi.documents import checked_document
-from app.jsonapi.dumping import Dumper
 from app.jsonapi.query import Query
 
 VERSION = {"version": "1.0"}
+_of_thread = threading.local()
 
 
 def dasherize(name: str) -> str:
@@ -58,7 +58,12 @@ class Schema(LibrarySchema):
 
     def hidden(self, obj: Any) -> frozenset[str]:
         """Return which attributes are hidden from whoever sees *obj*."""
-        return _hidden(type(self), obj.role) if self.PRIVATE else frozenset()
+        return self._hidden(obj.role) if self.PRIVATE else frozenset()
+
+    @classmethod
+    @cache
+    def _hidden(cls, role: Role) -> frozenset[str]:
+        return frozenset(name for name, least in cls.PRIVATE.items() if role < least)
 
     def format_error(
         self, field_name: str, message: Any, index: int | None = None
@@ -68,7 +73,7 @@ class Schema(LibrarySchema):
 
         The library points at its `data`, or among the attributes if the name has a dash.
         """
-        error = super().format_error(field_name, message, index)
+        error: dict[str, Any] = super().format_error(field_name, message, index)
         field = self.declared_fields.get(field_name.replace("-", "_"))
         if isinstance(field, BaseRelationship):
             error["source"]["pointer"] = f"/data/relationships/{dasherize(field_name)}"
@@ -100,8 +105,10 @@ class StrictResource(Resource):
 
     schema: ClassVar[type[Schema]]
     includes: ClassVar[dict[str, type[Schema]]] = {}
-    filters: ClassVar[dict[str, ColumnElement]] = {}
-    sorts: ClassVar[dict[str, ColumnElement]] = {}
+    includes_nothing: ClassVar[frozenset[str]] = frozenset()  # names that are known and not held
+    parameters: ClassVar[tuple[str, ...]] = ()  # of its own, besides JSON:API's
+    filters: ClassVar[dict[str, SQLColumnExpression[Any]]] = {}
+    sorts: ClassVar[dict[str, SQLColumnExpression[Any]]] = {}
     is_collection: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -109,18 +116,18 @@ class StrictResource(Resource):
         cls.decorators = tuple(each for each in cls.decorators if each is not check_headers)
 
     def dispatch_request(self, *args: Any, **kwargs: Any) -> Any:
-        """Check the query before the library sees it; it then sees none."""
+        """Check the query before anything else; what follows reads `g.query`."""
         reads = request.method in ("GET", "HEAD")
         schemas = [self.schema, *self.includes.values()] if reads else []
         g.query = Query(
             request.args,
             names={schema.Meta.type_: schema.names() for schema in schemas},
             includes=tuple(self.includes) if reads else (),
+            includes_nothing=self.includes_nothing if reads else (),
             filters=self.filters,
             sorts=self.sorts,
             is_collection=reads and self.is_collection,
         )
-        request.args = ImmutableMultiDict()
         return super().dispatch_request(*args, **kwargs)
 
     @classmethod
@@ -134,11 +141,12 @@ class StrictResource(Resource):
         """
         Return *found* as a document, with what the query includes and only the fields it wants.
         """
-        if g.query.include or g.query.fields:
-            schema = compute_schema(self.schema, {"many": many}, g.query, g.query.include)
-            document = schema.dump(found, many=many)
-        else:
-            document = _dumper(self.schema).document(found, many=many)
+        schema = (
+            compute_schema(self.schema, {}, g.query, g.query.include)
+            if g.query.include or g.query.fields
+            else _instance(self.schema)
+        )
+        document: dict[str, Any] = schema.dump(found, many=many)
         document["jsonapi"] = VERSION
         return document
 
@@ -155,17 +163,17 @@ class CollectionResource(StrictResource, ResourceList):
         document["meta"] = {"count": count}
         return document
 
-    def get_page(self, **kwargs: Any) -> tuple[int, list[Any]]:
+    def get_page(self, *args: Any, **kwargs: Any) -> tuple[int, list[Any]]:
         """Return how many there are, and the page."""
         raise NotImplementedError
 
     def post(self, *args: Any, **kwargs: Any) -> Any:
         """
-        Create what the document says: the library's own way, but with schemas that are there.
+        Create what the document says: the library's own way, but with a schema that is there.
 
-        The library makes five for each document; the data layer and its hooks are the library's.
+        The library makes five for each document.
         """
-        data = _loader(self.schema).load(request.get_json())
+        data = _instance(self.schema).load(request.get_json())
         document = self.dump(self.create_object(data, kwargs))
         location = document["data"].get("links", {}).get("self")
         headers = ({"Location": location},) if location else ()
@@ -189,7 +197,7 @@ class DetailResource(StrictResource, ResourceDetail):
     def get(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         return self.dump(self.find(**kwargs))
 
-    def find(self, **kwargs: Any) -> Any:
+    def find(self, *args: Any, **kwargs: Any) -> Any:
         """Return what is shown at this address, or raise NotFound."""
         raise NotImplementedError
 
@@ -197,7 +205,7 @@ class DetailResource(StrictResource, ResourceDetail):
         data = self.schema(partial=self.may_be_missing).load(request.get_json())
         return self.dump(self.change(data, **kwargs))
 
-    def change(self, data: dict[str, Any], **kwargs: Any) -> Any:
+    def change(self, *args: Any, **kwargs: Any) -> Any:
         """Do what *data* says and return the resource as it is then."""
         raise NotImplementedError
 
@@ -208,12 +216,12 @@ class RelationshipResource(StrictResource):
     def get(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         return self.find(**kwargs)
 
-    def find(self, **kwargs: Any) -> dict[str, Any]:
+    def find(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return the linkage document, or raise NotFound."""
         raise NotImplementedError
 
     def refuse(self, *args: Any, **kwargs: Any) -> Any:
-        raise Forbidden("This relationship is changed by connecting and disconnecting alone.")
+        raise Forbidden("This relationship changes only by connecting or disconnecting an account.")
 
     post = patch = delete = refuse
 
@@ -224,18 +232,14 @@ def check_id(data: dict[str, Any], expected: int) -> None:
         raise IdMismatch("The id is not the one in the address.", field="id")
 
 
-@cache
-def _hidden(schema: type[Schema], role: Role) -> frozenset[str]:
-    return frozenset(name for name, least in schema.PRIVATE.items() if role < least)
+def _instance(schema: type[Schema]) -> Schema:
+    """
+    Return this thread's instance of *schema*: making one costs as much as a statement.
 
-
-@cache
-def _dumper(schema: type[Schema]) -> Dumper:
-    """Return what dumps *schema*: an instance costs as much as a statement, so there is one."""
-    return Dumper(schema())
-
-
-@cache
-def _loader(schema: type[Schema]) -> Schema:
-    """Return what loads whole documents of *schema*; checked ones leave nothing behind in it."""
-    return schema()
+    The library keeps what a dump includes in the instance, so threads do not share it; without an
+    `include`, and loading checked documents, nothing stays behind in it.
+    """
+    kept: dict[Any, Schema] = _of_thread.__dict__
+    if schema not in kept:
+        kept[schema] = schema()
+    return kept[schema]

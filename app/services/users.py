@@ -1,10 +1,14 @@
 """User accounts: who is shown to whom, and what an operator does to them."""
 
-from sqlalchemy import select
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, select
 from sqlalchemy.exc import IntegrityError
 
 from app.auth import passwords
-from app.auth.policy import ADMIN, Caller
+from app.auth.policy import ADMIN, Caller, Role
 from app.auth.sessions import normalize_email
 from app.db.clock import database_now
 from app.db.transactions import transaction
@@ -33,7 +37,28 @@ class NotAnEmail(ValueError):
     """This is not an e-mail address."""
 
 
-def read_user(reference: str, caller: Caller) -> User:
+SHOWN = ("id", "email", "is_admin", "is_super_admin", "is_verified", "created_at")
+
+
+@dataclass(frozen=True, slots=True)
+class UserView:
+    """A user as somebody sees them who is *role* to them: a colleague, themselves, an admin."""
+
+    id: int
+    email: str
+    is_admin: bool
+    is_super_admin: bool
+    is_verified: bool
+    created_at: datetime
+    role: Role
+
+
+def view_of(user: User | Row[Any], role: Role) -> UserView:
+    """Return *user*, a row with the columns SHOWN, for somebody who is *role* to them."""
+    return UserView(**{name: getattr(user, name) for name in SHOWN}, role=role)
+
+
+def read_user(reference: str, caller: Caller) -> UserView:
     """
     Return the user meant by *reference*, an id or `me`, with everything *caller* may see of them.
 
@@ -41,12 +66,11 @@ def read_user(reference: str, caller: Caller) -> User:
     """
     user_id = caller.id if reference == "me" else read_id(reference)
     if user_id != caller.id and not caller.is_admin:
-        raise Forbidden("Only an administrator may see other users.")
+        raise Forbidden("Only administrators can see other users.")
     user = db.session.get(User, user_id)
     if user is None or user.deleted_at is not None:
         raise NotFound("There is no such user.")
-    user.role = ADMIN
-    return user
+    return view_of(user, ADMIN)
 
 
 def create_user(email: str, password: str, *, is_admin: bool = False) -> User:
@@ -147,7 +171,7 @@ def revoke_admin(email: str) -> User:
 def _lock_user(email: str) -> User:
     email = normalize_email(email)
     statement = select(User).where(User.email == email, User.deleted_at.is_(None))
-    user = db.session.scalar(
+    user: User | None = db.session.scalar(
         statement.with_for_update(key_share=True).execution_options(populate_existing=True)
     )
     if user is None:

@@ -11,6 +11,7 @@ from app.extensions import db
 from app.models import Event, StripeAuthorization, StripeDeauthorization
 from tests.callers import assert_error, document
 
+PATH = "/v1/events"
 VALID = {
     "name": "Fair",
     "starts_at": "2027-05-01T09:00:00+02:00",
@@ -348,28 +349,111 @@ def test_deleting_an_event_unlinks_it_in_both_modes(link, make, organizer, event
     assert all(each.done_at for each in db.session.query(StripeDeauthorization))
 
 
-@pytest.mark.parametrize("linkage", [None, {"type": "stripe-authorization", "id": "{own}"}])
-def test_linkage_in_an_events_document_says_what_is_so_or_is_refused(
-    organizer, make, event, platform, linkage
+LINKAGES = {
+    "null": {"data": None},
+    "what is so": {"data": {"type": "stripe-authorization", "id": "{own}"}},
+    "a link that has ended": {"data": {"type": "stripe-authorization", "id": "999"}},
+    "a link of another event": {"data": {"type": "stripe-authorization", "id": "{other}"}},
+    "another type": {"data": {"type": "event", "id": "1"}},
+    "a list": {"data": []},
+    "no linkage": {},
+    "no object": "x",
+}
+
+
+@pytest.mark.parametrize("kind", LINKAGES)
+def test_linkage_in_an_events_document_is_ignored_whatever_it_says(
+    organizer, make, event, platform, kind
 ):
-    own = make.link(event)
-    if linkage:
-        linkage = {**linkage, "id": str(own.id)}
-    body = document("event", event.id, {"stripe_authorization": linkage})
+    own, other = make.link(event), make.link(make.event())
+    said = json.dumps(LINKAGES[kind]).replace("{own}", str(own.id))
+    linkage = json.loads(said.replace("{other}", str(other.id)))
+    changed = document("event", event.id, name="Renamed")
+    created = document("event", **VALID)
+    for body in (changed, created):
+        body["data"]["relationships"] = {"stripe-authorization": linkage}
 
-    response = organizer.patch(f"/v1/events/{event.id}", body)
+    answers = organizer.patch(f"/v1/events/{event.id}", changed), organizer.post(PATH, created)
 
-    if linkage:
-        assert response.status_code == 200, response.text
+    assert [each.status_code for each in answers] == [200, 201]
+    shown = [each.json["data"]["relationships"]["stripe-authorization"] for each in answers]
+    assert shown[0]["data"] == {"type": "stripe-authorization", "id": str(own.id)}
+    assert shown[1]["data"] is None
+    assert answers[0].json["data"]["attributes"]["name"] == "Renamed"
+
+
+# fmt: off
+HELD_ELSEWHERE = [
+    "tickets", "faqs", "faq-types", "feedbacks", "ticket-tags", "microlocations", "social-links",
+    "tracks", "sponsors", "speakers-call", "session-types", "event-copyright", "tax", "sessions",
+    "speakers", "event-type", "event-topic", "event-sub-topic", "group", "custom-forms",
+    "track-organizers", "moderators", "registrars", "order-statistics", "general-statistics",
+    "exhibitors", "session-favourites", "speaker-invites", "station", "badge-forms", "tags",
+    "event-invoices", "discount-codes", "orders", "role-invites", "access-codes", "attendees",
+    "roles", "video-stream", "group.followers.user", "roles.role", "tickets.event", "owner.events",
+]
+# fmt: on
+
+
+def test_relationships_that_open_event_holds_are_known_and_bring_nothing(
+    client, organizer, make, event, platform
+):
+    link = make.link(event)
+    asked = ",".join([*HELD_ELSEWHERE, "stripe-authorization"])
+
+    for path in (PATH, f"{PATH}/{event.id}", f"/v1/stripe-authorizations/{link.id}/event"):
+        for each in HELD_ELSEWHERE:
+            assert client.get(f"{path}?include={each}").status_code == 200, each
+        answer = organizer.get(f"{path}?include={asked}")
+        included = {each["type"] for each in answer.json["included"]}
+        assert included <= {"stripe-authorization", "user"}
+        assert "stripe-authorization" in included
+
+
+@pytest.mark.parametrize("name", ["no-such", "followers.user", "event_copyright", "", " tickets"])
+def test_what_no_event_has_cannot_be_included(client, event, name):
+    response = client.get(f"{PATH}/{event.id}?include=tickets,{name}")
+
+    if name:
+        assert_error(response, 400, "bad-parameter", parameter="include")
     else:
-        pointer = "/data/relationships/stripe-authorization"
-        assert_error(response, 403, "forbidden", pointer=pointer)
+        assert response.status_code == 200
 
 
-def test_linkage_of_another_type_is_pointed_at(organizer, event):
-    body = document("event", event.id, {"stripe_authorization": {"type": "event", "id": "1"}})
+@pytest.mark.parametrize("sort", ["id", "-id", "name", "-name"])
+@pytest.mark.parametrize("include", ["owner", "organizers,coorganizers", "owner,organizers"])
+def test_what_is_seen_of_a_person_does_not_depend_on_the_order_of_the_events(
+    client, make, sort, include
+):
+    me, colleague, stranger = make.user(), make.user(), make.user()
+    mine = make.event(colleague, name="B")
+    theirs = [make.event(colleague, name="A"), make.event(stranger, name="C")]
+    make.role(me, mine, "coorganizer")
+    for event in (mine, *theirs):
+        make.role(colleague, event, "organizer")
+    make.role(stranger, theirs[0], "coorganizer")
 
-    response = organizer.patch(f"/v1/events/{event.id}", body)
+    answer = client.as_(me).get(f"{PATH}?include={include}&sort={sort}")
 
-    pointer = "/data/relationships/stripe-authorization"
-    assert_error(response, 422, "validation", pointer=pointer)
+    people = {each["id"]: each.get("attributes", {}) for each in answer.json["included"]}
+    assert people[str(colleague.id)] == {"email": colleague.email}
+    assert people.get(str(stranger.id), {}) == {}
+
+
+def test_a_colleague_from_one_event_is_a_stranger_at_another(client, make):
+    me, colleague = make.user(), make.user()
+    here, there = make.event(colleague), make.event(colleague)
+    make.role(me, here, "coorganizer")
+
+    def seen_at(event):
+        return client.as_(me).get(f"{PATH}/{event.id}?include=owner").json["included"][0]
+
+    assert seen_at(here)["attributes"] == {"email": colleague.email}
+    assert "attributes" not in seen_at(there)
+
+
+@pytest.mark.parametrize("zone", ["localtime", "Factory", "posixrules", "posix/UTC", "right/UTC"])
+def test_a_time_zone_that_means_something_else_on_every_machine_is_refused(organizer, event, zone):
+    response = organizer.patch(f"{PATH}/{event.id}", document("event", event.id, timezone=zone))
+
+    assert_error(response, 422, "validation", pointer="/data/attributes/timezone")

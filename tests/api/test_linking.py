@@ -60,9 +60,13 @@ def test_the_event_may_be_named_by_its_identifier(link, event):
     response = link(of=event.identifier)
 
     assert response.status_code == 201
-    assert {"type": "event", "id": str(event.id)} == response.json["data"]["relationships"][
-        "event"
-    ]["data"]
+    assert response.json["data"]["relationships"]["event"] == {
+        "links": {
+            "self": f"{response.json['data']['links']['self']}/relationships/event",
+            "related": f"{response.json['data']['links']['self']}/event",
+        }
+    }
+    assert db.session.query(StripeAuthorization).one().event_id == event.id
 
 
 def test_exactly_one_form_with_the_key_of_the_mode_goes_to_stripe(link, stripe):
@@ -310,8 +314,8 @@ def test_every_attempt_is_in_the_history_newest_first(link, organizer, event):
     ("relationships", "sentence"),
     [
         (None, "This is required."),
-        ({"event": None}, "This must not be empty."),
-        ({"event": {"type": "user", "id": "1"}}, "The type here is event."),
+        ({"event": None}, "This cannot be empty."),
+        ({"event": {"type": "user", "id": "1"}}, "The type must be event."),
     ],
 )
 def test_a_document_without_an_event_is_told_in_words_of_ours(organizer, relationships, sentence):

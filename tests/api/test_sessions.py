@@ -349,3 +349,42 @@ def test_a_body_that_is_too_large_is_refused(client, path):
     response = client.post(path, "x" * 1_100_000, Content_Type="application/json")
 
     assert_error(response, 413, "payload-too-large")
+
+
+ADDRESSES = ["/auth/session", "/v1/auth/login", "/v1/auth/token/refresh", "/v1/auth/logout"]
+ADDRESSES += ["/v1/auth/fresh-login"]
+REFUSED = {
+    "another method": (405, {"method": "PUT"}),
+    "too large": (413, {"data": b" " * (2 * 1024 * 1024)}),
+    "another host": (400, {"headers": {"Host": "evil.example"}}),
+    "unreadable type": (415, {"headers": {"Content-Type": "text/plain"}, "data": "x"}),
+    "unreadable answer": (406, {"headers": {"Accept": "text/html"}}),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+@pytest.mark.parametrize("path", ADDRESSES)
+def test_every_refusal_of_these_addresses_has_the_sentence_that_the_form_shows(
+    client, app, path, kind
+):
+    status, request = REFUSED[kind]
+
+    response = app.test_client().open(path, **{"method": "POST", **request})
+
+    if status in (406, 415) and not path.startswith("/v1/"):
+        assert response.status_code == 400  # no JSON:API there: the body is what is wrong
+    else:
+        assert response.status_code == status
+        assert response.json["error"] == response.json["errors"][0]["detail"]
+    assert response.json["error"].endswith((".", "missing"))
+
+
+def test_a_failure_of_ours_at_sign_in_has_the_sentence_that_the_form_shows(client, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("app.auth.sessions.sign_in", fail)
+    response = client.app.test_client().post("/v1/auth/login", json={"email": "a", "password": "b"})
+
+    assert response.status_code == 500
+    assert response.json["error"] == response.json["errors"][0]["detail"]

@@ -10,8 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.auth.sessions import issue_access_token, issue_refresh_token, new_session_id
-from app.auth.tokens import CLAIMS
+from app.auth.tokens import (
+    CLAIMS,
+    EXPIRED,
+    issue_access_token,
+    issue_refresh_token,
+    new_session_id,
+)
 from app.db.transactions import transaction
 from app.models import User
 from tests.callers import Client, assert_error
@@ -142,6 +147,21 @@ FORGERIES = {
         for name in sorted(CLAIMS)
     },
 }
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+def test_a_token_from_an_instance_whose_clock_is_a_little_ahead_is_taken(client, claims, claim):
+    token = encode({**claims, claim: time.time() + 10})
+
+    assert send(client, f"JWT {token}").status_code == 200
+
+
+def test_an_expired_token_says_that_the_session_has_expired(client, claims):
+    response = send(client, f"JWT {encode({**claims, 'exp': time.time() - 1})}")
+    long_ago = send(client, f"JWT {encode({**claims, 'exp': 1})}")
+
+    for each in (response, long_ago):
+        assert assert_error(each, 401, "unauthenticated")["detail"] == EXPIRED
 
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")  # the forger's

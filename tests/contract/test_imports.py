@@ -23,8 +23,8 @@ BELOW = {
     "db": {"models"},
 }
 # Rooms that know no web framework, and by nothing that they import either.
-WITHOUT_FLASK = ("models", "db")
-WEB = {"flask", "flask_jwt_extended", "flask_limiter", "flask_rest_jsonapi_next", "werkzeug"}
+WITHOUT_FLASK = ("services", "clients", "models", "db", "security")
+WEB = {"flask", "flask_cors", "flask_rest_jsonapi_next", "flask_wtf", "werkzeug"}
 BRIDGE = "app.extensions"  # binds the database's session to the running application
 
 

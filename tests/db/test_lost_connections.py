@@ -170,7 +170,7 @@ def test_no_answer_fails_while_connections_end_at_random(
     app, client, make, postgres_server, database_url, monkeypatch
 ):
     lines = []
-    monkeypatch.setattr("app.http.edge.log.info", lambda what, **facts: lines.append(facts))
+    monkeypatch.setattr("app.http.access_log.log.info", lambda what, **facts: lines.append(facts))
     callers = [client.as_(make.user()) for _ in range(6)]
 
     def ask(number):

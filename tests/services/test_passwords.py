@@ -6,7 +6,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from app.auth import passwords
-from app.auth.passwords import Unacceptable, is_outdated, is_password, make_hash, turn
+from app.auth.passwords import Unacceptable, is_outdated, make_hash, turn, verify
 from app.clients.bulkhead import Bulkhead
 from app.errors import RateLimited
 
@@ -26,26 +26,26 @@ def test_what_is_kept_is_an_argon2id_hash_with_a_salt_of_its_own():
 def test_a_password_is_itself_and_nothing_else(password):
     kept = make_hash(password)
 
-    assert is_password(password, kept)
-    assert not is_password(password + " ", kept)
-    assert not is_password(password[:-1], kept)
+    assert verify(password, kept)
+    assert not verify(password + " ", kept)
+    assert not verify(password[:-1], kept)
 
 
 @pytest.mark.parametrize("password", ["", "x" * 1025, "\ud800"])
 def test_what_is_empty_or_endless_or_no_text_is_no_password(password):
     with pytest.raises(Unacceptable):
         make_hash(password)
-    assert not is_password(password, make_hash("x" * 1024))
+    assert not verify(password, make_hash("x" * 1024))
 
 
 def test_the_same_letters_are_the_same_password_however_they_are_composed():
-    assert is_password("cafe\u0301", make_hash("caf\u00e9"))
+    assert verify("cafe\u0301", make_hash("caf\u00e9"))
 
 
 @pytest.mark.parametrize("kept", [None, "", "no password opens this account", "$argon2id$broken"])
 def test_nothing_opens_an_account_without_a_password(kept):
-    assert not is_password("secret", kept)
-    assert not is_password("nobody has this password, because its hash is in no row", kept)
+    assert not verify("secret", kept)
+    assert not verify("nobody has this password, because its hash is in no row", kept)
 
 
 def test_a_hash_of_weaker_parameters_is_outdated():

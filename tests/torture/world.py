@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app import create_app
-from app.auth.sessions import issue_access_token, new_session_id
+from app.auth.tokens import issue_access_token, new_session_id
 from app.extensions import db
 from app.models import Event, Setting, User
 from config import load_config

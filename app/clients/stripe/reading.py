@@ -1,6 +1,5 @@
 """One answer of Stripe, read with suspicion, and the errors that can be told about it."""
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from app.errors import (
     StripeUnreadable,
 )
 from app.security.redaction import plain_text
+from app.security.strict_json import read_json
 
 _NAMED_ACCOUNT = re.compile(rb'"stripe_user_id"\s*:\s*"(acct_[A-Za-z0-9]{1,64})"')
 
@@ -203,27 +203,9 @@ class Reading:
 
 
 def parse_object(body: bytes) -> dict[str, Any] | None:
-    """
-    Return the JSON object in *body*, or None where there is none that means one thing only.
-
-    NaN and infinity (no JSON, RFC 8259 §6), names that occur twice (§4: unpredictable), text that
-    is not UTF-8, integers of thousands of digits and nesting without end are not accepted.
-    """
+    """Return the JSON object in *body*, or None where there is none that means one thing only."""
     try:
-        value = json.loads(
-            body.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_unique_names
-        )
-    except (ValueError, RecursionError):
+        value = read_json(body)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        raise ValueError("a name occurs twice")
-    return values

@@ -3,30 +3,25 @@
 import secrets
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.auth.policy import DELETE_EVENT, EDIT_EVENT, Caller, require
 from app.clients.stripe import StripeConnect
 from app.db.clock import database_now
 from app.db.transactions import transaction
-from app.errors import Forbidden, IdMismatch, Invalid
-from app.extensions import db
-from app.models import Event, StripeAuthorization, UsersEventsRole
+from app.errors import IdMismatch, Invalid
+from app.models import Event, UsersEventsRole
 from app.services import audit
 from app.services.deauthorization import outbox
 from app.services.events.queries import lock_event, read_event
+from app.services.events.views import EventView, FoundEvent
 from app.services.linking import unlink
-from app.services.platform.registration import CURRENT_MODE
-
-NOT_BY_LINKAGE = "An account is connected and disconnected at its own address, not by linkage."
 
 
-def create_event(data: dict[str, Any], caller: Caller) -> Event:
+def create_event(data: dict[str, Any], caller: Caller) -> EventView:
     """Create an event that belongs to *caller*. Raises Invalid where the values contradict."""
     _check_times(data["starts_at"], data["ends_at"])
-    if data.pop("stripe_authorization", None) is not None:
-        raise Forbidden(NOT_BY_LINKAGE, field="stripe_authorization")
     with transaction() as session:
         event = Event(identifier=_new_identifier(session), **data)
         event.roles = [UsersEventsRole(user_id=caller.id, role="owner")]
@@ -45,35 +40,21 @@ def _new_identifier(session: Session) -> str:
             return identifier
 
 
-def change_event(reference: str, data: dict[str, Any], caller: Caller) -> Event:
+def change_event(reference: str, data: dict[str, Any], caller: Caller) -> EventView:
     """
     Change what *data* names; its `id` must be the event's.
 
-    Raises NotFound, Forbidden (also where the linkage says something new), IdMismatch, Invalid.
+    Raises NotFound, Forbidden, IdMismatch, Invalid.
     """
-    with transaction():
+    with transaction() as session:
         event, _ = lock_event(reference, caller)
         require(event.role, EDIT_EVENT)
         if data.pop("id") != str(event.id):
-            raise IdMismatch("The id is not that of the address.", field="id")
-        if "stripe_authorization" in data:
-            _check_linkage(event, data.pop("stripe_authorization"))
+            raise IdMismatch("The id is not the one in the address.", field="id")
         _check_times(data.get("starts_at", event.starts_at), data.get("ends_at", event.ends_at))
-        for name, value in data.items():
-            setattr(event, name, value)
+        if data:
+            _update(session, event, data)
     return read_event(str(event.id), caller)
-
-
-def _check_linkage(event: Event, authorization_id: str | None) -> None:
-    """Linkage in an event's document is accepted only if it says what is already so."""
-    linked = db.session.scalars(
-        select(StripeAuthorization.id).where(
-            StripeAuthorization.event_id == event.id,
-            StripeAuthorization.livemode == CURRENT_MODE,
-        )
-    ).one_or_none()
-    if authorization_id != (None if linked is None else str(linked)):
-        raise Forbidden(NOT_BY_LINKAGE, field="stripe_authorization")
 
 
 def delete_event(reference: str, caller: Caller, stripe: StripeConnect) -> None:
@@ -86,10 +67,19 @@ def delete_event(reference: str, caller: Caller, stripe: StripeConnect) -> None:
         event, _ = lock_event(reference, caller)
         require(event.role, DELETE_EVENT)
         enqueued = unlink.erase_links_of_event(session, event.id, caller)
-        event.deleted_at = database_now()
+        _update(session, event, {"deleted_at": database_now()})
         audit.record("event.delete", event.identifier, user_id=caller.id, event_id=event.id)
     for deauthorization_id in enqueued:
         outbox.deliver(deauthorization_id, stripe)
+
+
+def _update(session: Session, event: FoundEvent, values: dict[str, Any]) -> None:
+    session.execute(
+        update(Event)
+        .where(Event.id == event.id)
+        .values(values)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _check_times(starts_at: Any, ends_at: Any) -> None:

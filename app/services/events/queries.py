@@ -1,20 +1,33 @@
 """Events as a caller sees them."""
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, func, or_, select
-from sqlalchemy.orm import joinedload
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import fields, replace
+from typing import Any
 
-from app.auth.policy import COORGANIZER, Caller, has_role, role_rank
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, or_, select
+
+from app.auth.policy import COORGANIZER, Caller, Role, has_role, role_rank
 from app.db.pages import Page
 from app.errors import NotFound
 from app.extensions import db
 from app.models import Event, Setting, StripeAuthorization, User, UsersEventsRole
+from app.services.events.views import EventView, FoundEvent
 from app.services.identifiers import is_event
 from app.services.linking.links import to_view
 from app.services.platform.registration import CURRENT_MODE
+from app.services.users import SHOWN, UserView, view_of
 
 THERE_IS_NONE = "There is no such event."
+PEOPLE = {"owner": "owner", "organizers": "organizer", "coorganizers": "coorganizer"}
+COLUMNS = {column.key for column in Event.__table__.columns}
+# What the views take as it is in the table.
+DECISIVE = tuple(each.name for each in fields(FoundEvent) if each.name in COLUMNS)
+VISIBLE = tuple(each.name for each in fields(EventView) if each.name in COLUMNS)
 # Built once, but for the condition: putting them together takes longer than running them.
-FOUND = select(Event, role_rank(Event.id, bindparam("caller_id")))
+FOUND = select(
+    *(getattr(Event, name) for name in (*DECISIVE, "deleted_at")),
+    role_rank(Event.id, bindparam("caller_id")).label("rank"),
+)
 LOCKED = (
     FOUND.add_columns(Setting)
     .join(Setting, Setting.id == 1)
@@ -23,46 +36,44 @@ LOCKED = (
 )
 
 
-def find_event(reference: str, caller: Caller, *, field: str | None = None) -> Event:
+def find_event(reference: str, caller: Caller, *, field: str | None = None) -> FoundEvent:
     """
-    Return the event meant by *reference* with `role`, what *caller* is to it.
+    Return the event meant by *reference*, with what *caller* is to it.
 
     Raises NotFound if there is none, if it was deleted, or if it is a draft and not the caller's.
     """
-    return _find_one(FOUND.where(is_event(reference)), caller, field)[0]
+    return _find_one(FOUND.where(is_event(reference)), caller, field)[1]
 
 
 def lock_event(
-    reference: str, caller: Caller, *, field: str | None = None, pointer: str | None = None
-) -> tuple[Event, Setting]:
+    reference: str, caller: Caller, *, field: str | None = None
+) -> tuple[FoundEvent, Setting]:
     """
     Return the event like `find_event`, and the settings, in one statement.
 
     Until the transaction ends nobody else changes the event, links it or unlinks it. *field* says
     what the NotFound is about, where a document names the event.
     """
-    event, _, setting = _find_one(LOCKED.where(is_event(reference)), caller, field, pointer)
-    return event, setting
+    row, event = _find_one(LOCKED.where(is_event(reference)), caller, field)
+    return event, row.Setting
 
 
 def _find_one(
-    statement: Select, caller: Caller, field: str | None = None, pointer: str | None = None
-) -> Row:
-    """Return the row of an event that *caller* may know of, and tell the event their role."""
+    statement: Select[Any], caller: Caller, field: str | None = None
+) -> tuple[Row[Any], FoundEvent]:
+    """Return the row of an event that *caller* may know of, and the event."""
     row = db.session.execute(statement, {"caller_id": caller.id}).one_or_none()
-    if row is None or row[0].deleted_at is not None:
-        raise NotFound(THERE_IS_NONE, field=field, pointer=pointer)
-    event, role = row[0], caller.role(row[1])
-    if event.state == "draft" and role < COORGANIZER:
-        raise NotFound(THERE_IS_NONE, field=field, pointer=pointer)
-    event.role = role
-    return row
+    if row is None or row.deleted_at is not None:
+        raise NotFound(THERE_IS_NONE, field=field)
+    role = caller.role(row.rank)
+    if row.state == "draft" and role < COORGANIZER:
+        raise NotFound(THERE_IS_NONE, field=field)
+    return row, FoundEvent(**{name: getattr(row, name) for name in DECISIVE}, role=role)
 
 
-def read_event(reference: str, caller: Caller) -> Event:
+def read_event(reference: str, caller: Caller) -> EventView:
     """
-    Return the event meant by *reference* as *caller* sees it: with role and link of the current
-    mode.
+    Return the event meant by *reference* as *caller* sees it.
 
     Raises NotFound like `find_event`.
     """
@@ -71,45 +82,76 @@ def read_event(reference: str, caller: Caller) -> Event:
     ).one_or_none()
     if row is None:
         raise NotFound(THERE_IS_NONE)
-    return _with_link(row, caller)
+    return _to_view(row, caller)
 
 
-def read_events(event_ids: list[int], caller: Caller) -> dict[int, Event]:
+def read_events(event_ids: list[int], caller: Caller) -> dict[int, EventView]:
     """Return those of the events that *caller* may see, by id, in one statement."""
     rows = db.session.execute(_seen_by(caller).where(Event.id.in_(event_ids), _is_visible(caller)))
-    return {row[0].id: _with_link(row, caller) for row in rows}
+    return {row.id: _to_view(row, caller) for row in rows}
 
 
-def add_people(events: list[Event]) -> None:
-    """Tell *events* their people, in one statement: `owner`, `organizers` and `coorganizers`."""
-    roles = db.session.scalars(
-        select(UsersEventsRole)
-        .where(UsersEventsRole.event_id.in_([event.id for event in events]))
-        .options(joinedload(UsersEventsRole.user))
-        .order_by(UsersEventsRole.id)
-    ).all()
-    for event in events:
-        people: dict[str, list[User]] = {role: [] for role in ("owner", "organizer", "coorganizer")}
-        for each in roles:
-            if each.event_id == event.id:
-                each.user.role = event.role
-                people[each.role].append(each.user)
-        event.owner = next(iter(people["owner"]), None)
-        event.organizers, event.coorganizers = people["organizer"], people["coorganizer"]
-
-
-def list_events(caller: Caller, page: Page) -> tuple[int, list[Event]]:
+def list_events(caller: Caller, page: Page) -> tuple[int, list[EventView]]:
     """
     Return how many events *caller* may see (published ones and their own), and a page of them.
     """
     conditions = [_is_visible(caller), *page.filters]
     count = db.session.scalar(select(func.count()).select_from(Event).where(*conditions))
     rows = db.session.execute(page.of(_seen_by(caller).where(*conditions), Event.id))
-    return count or 0, [_with_link(row, caller) for row in rows]
+    return count or 0, [_to_view(row, caller) for row in rows]
 
 
-def _seen_by(caller: Caller) -> Select:
-    return select(Event, role_rank(Event.id, caller.id), StripeAuthorization).outerjoin(
+def with_people(events: Sequence[EventView], wanted: Collection[str]) -> list[EventView]:
+    """
+    Return *events* with their people, in one statement. *wanted* are names of PEOPLE.
+
+    Who works at several of the events is one person in the answer, and shown as at the one of them
+    to which the caller is most: in whatever order the events come.
+    """
+    rows = db.session.execute(
+        select(
+            UsersEventsRole.event_id,
+            UsersEventsRole.role.label("has"),
+            *(getattr(User, name) for name in SHOWN),
+        )
+        .join(User, User.id == UsersEventsRole.user_id)
+        .where(
+            UsersEventsRole.event_id.in_([event.id for event in events]),
+            UsersEventsRole.role.in_([PEOPLE[name] for name in wanted]),
+        )
+        .order_by(UsersEventsRole.id)
+    ).all()
+    people = _people(rows, {event.id: event.role for event in events})
+    return [replace(event, **_team(event.id, rows, people, wanted)) for event in events]
+
+
+def _people(rows: Iterable[Row[Any]], roles: dict[int, Role]) -> dict[int, UserView]:
+    most: dict[int, Role] = {}
+    for row in rows:
+        most[row.id] = max(roles[row.event_id], most.get(row.id, Role.ANYONE))
+    return {row.id: view_of(row, most[row.id]) for row in rows}
+
+
+def _team(
+    event_id: int, rows: Iterable[Row[Any]], people: dict[int, UserView], wanted: Collection[str]
+) -> dict[str, Any]:
+    team: dict[str, Any] = {
+        name: tuple(
+            people[row.id] for row in rows if row.event_id == event_id and row.has == PEOPLE[name]
+        )
+        for name in wanted
+    }
+    if "owner" in team:
+        team["owner"] = next(iter(team["owner"]), None)
+    return team
+
+
+def _seen_by(caller: Caller) -> Select[Any]:
+    return select(
+        *(getattr(Event, name) for name in VISIBLE),
+        role_rank(Event.id, caller.id).label("rank"),
+        StripeAuthorization,
+    ).outerjoin(
         StripeAuthorization,
         (StripeAuthorization.event_id == Event.id) & (StripeAuthorization.livemode == CURRENT_MODE),
     )
@@ -122,16 +164,14 @@ def _is_visible(caller: Caller) -> ColumnElement[bool]:
     return there & or_(Event.state == "published", has_role(Event.id, caller.id))
 
 
-def _with_link(row: Row, caller: Caller) -> Event:
-    """Tell the event what the caller is to it and what is linked; hide what they may not see."""
-    event, rank, authorization = row
-    event.role = caller.role(rank)
-    event.is_stripe_linked = authorization is not None and event.can_pay_by_stripe
-    event.stripe_action_needed = (
-        event.state == "published" and event.can_pay_by_stripe and not event.is_stripe_linked
+def _to_view(row: Row[Any], caller: Caller) -> EventView:
+    """Return the event with what is linked, unless *caller* may not see that."""
+    role, link = caller.role(row.rank), row.StripeAuthorization
+    is_linked = link is not None and row.can_pay_by_stripe
+    may_see = link is not None and (is_linked or role >= COORGANIZER)
+    return EventView(
+        **{name: getattr(row, name) for name in VISIBLE},
+        role=role,
+        is_stripe_linked=is_linked,
+        stripe_authorization=to_view(link, role) if may_see else None,
     )
-    may_see = event.is_stripe_linked or event.role >= COORGANIZER
-    event.stripe_authorization = None
-    if authorization is not None and may_see:
-        event.stripe_authorization = to_view(authorization, event.role)
-    return event

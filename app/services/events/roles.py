@@ -3,10 +3,10 @@
 from typing import Any
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
-from app.auth import failed_sign_ins
 from app.auth.policy import MANAGE_TEAM, Caller, require
+from app.auth.rate_limits import rate_limits, users_asked_for_by
 from app.auth.sessions import normalize_email
 from app.db.pages import Page
 from app.db.transactions import transaction
@@ -15,24 +15,24 @@ from app.extensions import db
 from app.models import User, UsersEventsRole
 from app.services import audit
 from app.services.events.queries import find_event, lock_event
+from app.services.events.views import FoundEvent, RoleView
 from app.services.identifiers import read_id
+from app.services.users import view_of
 
 
-def list_roles(event_reference: str, caller: Caller, page: Page) -> tuple[int, list[Any]]:
+def list_roles(event_reference: str, caller: Caller, page: Page) -> tuple[int, list[RoleView]]:
     """Return how many roles there are at the event, and a page. Raises NotFound, Forbidden."""
     event = find_event(event_reference, caller)
     require(event.role, MANAGE_TEAM)
     conditions = [UsersEventsRole.event_id == event.id, *page.filters]
     count = db.session.scalar(select(func.count()).select_from(UsersEventsRole).where(*conditions))
-    statement = (
-        select(UsersEventsRole)
-        .where(*conditions)
-        .options(joinedload(UsersEventsRole.user), joinedload(UsersEventsRole.event))
-    )
-    roles = list(db.session.scalars(page.of(statement, UsersEventsRole.id)))
-    for each in roles:
-        each.user.role = event.role
-    return count or 0, roles
+    statement: Any = select(UsersEventsRole, User).join(User, User.id == UsersEventsRole.user_id)
+    rows = db.session.execute(page.of(statement.where(*conditions), UsersEventsRole.id))
+    return count or 0, [_to_view(given, user, event) for given, user in rows]
+
+
+def _to_view(given: UsersEventsRole, user: User, event: FoundEvent) -> RoleView:
+    return RoleView(given.id, given.role, view_of(user, event.role), event)
 
 
 def give_role(
@@ -42,7 +42,7 @@ def give_role(
     role: str,
     user_reference: str | None,
     email: str | None,
-) -> UsersEventsRole:
+) -> RoleView:
     """
     Give *role* at the event to the user of that id or e-mail address.
 
@@ -50,20 +50,21 @@ def give_role(
     event, Conflict if the user has the role, and RateLimited for too many users that do not exist.
     """
     if user_reference is None and email is None:
-        raise Invalid("Name the user, by relationship or by e-mail.", field="user")
+        raise Invalid("Name the user by relationship or by e-mail.", field="user")
     user_id = _find_user(caller, user_reference, email)
     with transaction() as session:
         event, _ = lock_event(event_reference, caller, field="event")
         require(event.role, MANAGE_TEAM)
         if user_id is None:
             field = "email" if user_reference is None else "user"
-            raise Invalid("There is no such user. Ask them to register first.", field=field)
+            raise Invalid("There is no such user. Ask them to sign up first.", field=field)
         if _find_role(session, event.id, user_id, role) is not None:
-            raise Conflict(f"This user is {role} of the event already.", field="user")
-        given = UsersEventsRole(event=event, user=session.get_one(User, user_id), role=role)
+            raise Conflict(f"This user already has the role {role}.", field="user")
+        given = UsersEventsRole(event_id=event.id, user_id=user_id, role=role)
         session.add(given)
         _record("create", given, caller)
-    return given
+        user = session.get_one(User, user_id)
+    return _to_view(given, user, event)
 
 
 def _find_user(caller: Caller, user_reference: str | None, email: str | None) -> int | None:
@@ -73,8 +74,8 @@ def _find_user(caller: Caller, user_reference: str | None, email: str | None) ->
     Whoever has an event can learn here which addresses have accounts. That is the price of naming
     people by address; and so that nobody learns it of many, the misses are counted.
     """
-    counter = failed_sign_ins.users_asked_for_by(caller.id)
-    failed_sign_ins.refuse_after_too_many(counter)
+    limits, counter = rate_limits(), users_asked_for_by(caller.id)
+    limits.check(counter)
     statement = select(User.id).where(User.deleted_at.is_(None), ~User.is_blocked)
     if user_reference is not None:
         statement = statement.where(User.id == read_id(user_reference))
@@ -82,7 +83,7 @@ def _find_user(caller: Caller, user_reference: str | None, email: str | None) ->
         statement = statement.where(User.email == normalize_email(email))
     user_id = db.session.scalar(statement)
     if user_id is None and not caller.is_admin:
-        failed_sign_ins.count(counter)
+        limits.count(counter)
     return user_id
 
 
@@ -102,7 +103,7 @@ def take_role(reference: str, caller: Caller) -> None:
         if given is None:
             raise NotFound("There is no such role.")
         if given.role == "owner" and not _has_another_owner(session, given):
-            raise Conflict("The event needs an owner. Make somebody else its owner first.")
+            raise Conflict("The event must keep an owner. Make someone else its owner first.")
         _record("delete", given, caller)
         session.delete(given)
 
@@ -111,7 +112,8 @@ def _find_role(session: Session, event_id: int, user_id: int, role: str) -> int 
     statement = _roles(event_id).where(
         UsersEventsRole.user_id == user_id, UsersEventsRole.role == role
     )
-    return session.scalar(statement)
+    found: int | None = session.scalar(statement)
+    return found
 
 
 def _has_another_owner(session: Session, given: UsersEventsRole) -> bool:
@@ -128,14 +130,14 @@ def _has_another_owner(session: Session, given: UsersEventsRole) -> bool:
     return session.scalar(others.limit(1)) is not None
 
 
-def _roles(event_id: int) -> Select:
+def _roles(event_id: int) -> Select[Any]:
     return select(UsersEventsRole.id).where(UsersEventsRole.event_id == event_id)
 
 
 def _record(deed: str, given: UsersEventsRole, caller: Caller) -> None:
     audit.record(
         f"users-events-role.{deed}",
-        f"user {given.user.id} as {given.role}",
+        f"user {given.user_id} as {given.role}",
         user_id=caller.id,
-        event_id=given.event.id,
+        event_id=given.event_id,
     )

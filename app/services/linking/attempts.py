@@ -18,10 +18,11 @@ from app.db.clock import current_time, database_now
 from app.db.pages import Page
 from app.errors import ServiceError
 from app.extensions import db
-from app.models import StripeLinkAttempt, User
+from app.models import StripeLinkAttempt
 from app.services.events.queries import find_event
 from app.services.linking.admission import refuse_while_under_way
 from app.services.linking.outcome import INTERRUPTED, Outcome, is_expired
+from app.services.users import UserView, view_of
 
 # Beyond the time that Stripe has to answer: a little less than the 10 s that are promised, so that
 # a request at their very end is served.
@@ -85,7 +86,7 @@ class AttemptView:
     state_checked: bool
     started_at: datetime
     finished_at: datetime | None
-    user: User | None
+    user: UserView | None
 
     @property
     def user_id(self) -> int | None:
@@ -115,8 +116,6 @@ def list_attempts(reference: str, caller: Caller, page: Page) -> tuple[int, list
 
 def _to_view(attempt: StripeLinkAttempt, now: datetime, role: Role) -> AttemptView:
     expired = is_expired(attempt, now)
-    if attempt.user is not None:
-        attempt.user.role = role  # colleagues see each other's address
     return AttemptView(
         id=attempt.id,
         role=role,
@@ -128,5 +127,5 @@ def _to_view(attempt: StripeLinkAttempt, now: datetime, role: Role) -> AttemptVi
         state_checked=attempt.state_checked,
         started_at=attempt.started_at,
         finished_at=attempt.expires_at if expired else attempt.finished_at,
-        user=attempt.user,
+        user=None if attempt.user is None else view_of(attempt.user, role),
     )

@@ -16,8 +16,9 @@ from app.auth.policy import CONNECT, Caller, require
 from app.db.clock import current_time
 from app.db.transactions import transaction
 from app.errors import Invalid
-from app.models import Event, StripeAuthorizationRequest, User
+from app.models import StripeAuthorizationRequest, User
 from app.services.events.queries import lock_event
+from app.services.events.views import FoundEvent
 from app.services.linking.links import LinkedEvent
 from app.services.platform.countries import country_code
 from app.services.platform.registration import current_platform
@@ -93,7 +94,7 @@ def _checked_uri(redirect_uri: str | None, allowed_uris: Sequence[str]) -> str:
 
 
 def _authorize_url(
-    connect_url: str, client_id: str, state: str, redirect_uri: str, email: str, event: Event
+    connect_url: str, client_id: str, state: str, redirect_uri: str, email: str, event: FoundEvent
 ) -> str:
     query = {
         "response_type": "code",

@@ -14,13 +14,13 @@ from app.db.clock import current_time
 from app.db.transactions import transaction
 from app.errors import CodeAlreadyUsed, Invalid, ServiceError
 from app.models import (
-    Event,
     Setting,
     StripeAuthorization,
     StripeAuthorizationRequest,
     StripeLinkAttempt,
 )
 from app.services.events.queries import lock_event
+from app.services.events.views import FoundEvent
 from app.services.linking import attempts
 from app.services.linking.admission import StartFacts, judge_start
 from app.services.linking.authorization_requests import find_trip
@@ -103,7 +103,7 @@ def _claim(
 
 
 def _gather(
-    session: Session, request: LinkRequest, event: Event, setting: Setting, digest: str | None
+    session: Session, request: LinkRequest, event: FoundEvent, setting: Setting, digest: str | None
 ) -> StartFacts:
     """Read what decides, under the event's lock; an attempt whose lease has ended is closed."""
     now = current_time(session)

@@ -34,7 +34,7 @@ def reveal_secret(wanted: Sequence[str], caller: Caller) -> SeenSettings:
     _check_caller(caller)
     if len(wanted) != 1 or wanted[0] not in ATTRIBUTES:
         known = ", ".join(ATTRIBUTES)
-        raise BadParameter(f"One secret can be revealed at a time: {known}.", parameter="reveal")
+        raise BadParameter(f"Name one secret to reveal: {known}.", parameter="reveal")
     attribute, name = wanted[0], ATTRIBUTES[wanted[0]]
     with transaction() as session:
         _take_turn(session, caller)
@@ -51,9 +51,9 @@ def _check_caller(caller: Caller) -> None:
     if caller.is_anonymous:
         raise Unauthenticated
     if not caller.is_admin:
-        raise Forbidden("Only an administrator may see a secret.")
+        raise Forbidden("Only administrators can see secrets.")
     if not caller.is_fresh:
-        raise Forbidden("To see a secret, please give your password again first.")
+        raise Forbidden("Enter your password again to see secrets.")
 
 
 def _take_turn(session: Session, caller: Caller) -> None:
@@ -73,6 +73,6 @@ def _take_turn(session: Session, caller: Caller) -> None:
     if len(recent) == MOST:
         seconds = max(1, ceil((recent[-1] + WINDOW - now).total_seconds()))
         raise RateLimited(
-            f"Secrets can be seen {MOST} times an hour. Please try again later.",
+            f"You can reveal secrets {MOST} times an hour. Please try again later.",
             headers={"Retry-After": str(seconds)},
         )

@@ -75,7 +75,7 @@ def read_settings(caller: Caller) -> SeenSettings:
     return see(read(STORED)[0], caller)
 
 
-def see(stored: Row, caller: Caller, clear: Mapping[str, str] | None = None) -> SeenSettings:
+def see(stored: Row[Any], caller: Caller, clear: Mapping[str, str] | None = None) -> SeenSettings:
     """Return *stored* as *caller* sees it, with what is in *clear* shown as it is."""
     unreadable: list[str] = []
     shown: dict[str, Any] = {}
@@ -109,7 +109,7 @@ def change_settings(values: Mapping[str, Any], caller: Caller) -> SeenSettings:
     ManyInvalid for masks of something else.
     """
     if not caller.is_admin:
-        raise Forbidden("Only an administrator may change the settings.")
+        raise Forbidden("Only administrators can change the settings.")
     with transaction() as session:
         setting = session.scalars(
             select(Setting)
@@ -139,8 +139,8 @@ def find_stale_masks(values: Mapping[str, Any]) -> list[Invalid]:
 def _stale_masks(values: Mapping[str, Any], known: Mapping[str, str | None]) -> list[Invalid]:
     return [
         Invalid(
-            "This is a shortened value, and not that of the current one."
-            " Write the whole value, or leave it as it was.",
+            "This is a shortened value that does not match the current one."
+            " Enter the whole value, or leave it as it was.",
             field=name,
         )
         for name in KEYS

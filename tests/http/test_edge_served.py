@@ -115,8 +115,14 @@ def test_health_can_be_asked_without_a_host(service):
     assert ask(service, "GET /health/live HTTP/1.0\r\n\r\n").startswith("HTTP/1.0 200 ")
 
 
+def test_health_is_told_under_any_name(service):
+    answer = ask(service, "GET /health/live HTTP/1.1\r\nHost: 10.0.0.7:5000\r\n\r\n")
+
+    assert answer.startswith("HTTP/1.1 200 ")
+
+
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1:80:80", ""])
 def test_another_host_is_refused(service, host):
-    answer = ask(service, f"GET /health/live HTTP/1.1\r\nHost: {host}\r\n\r\n")
+    answer = ask(service, f"GET /v1/settings HTTP/1.1\r\nHost: {host}\r\n\r\n")
 
     assert answer.startswith("HTTP/1.1 400 ")

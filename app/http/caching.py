@@ -1,0 +1,25 @@
+"""What may be kept of an answer."""
+
+from flask import Response, request
+
+VARY = "Authorization, Accept, Origin"
+
+
+def cache(response: Response) -> None:
+    """Anonymous reads may be kept if they are asked for again with their ETag; nothing else may."""
+    if not _is_public(response):
+        response.headers["Cache-Control"] = "no-store"
+        return
+    response.headers["Cache-Control"] = "public, no-cache"
+    response.headers["Vary"] = ", ".join([*response.headers.getlist("Vary"), VARY])
+    response.add_etag()
+    response.make_conditional(request)
+
+
+def _is_public(response: Response) -> bool:
+    return (
+        response.status_code == 200
+        and request.method in ("GET", "HEAD")
+        and request.path.startswith("/v1/")
+        and "Authorization" not in request.headers
+    )
