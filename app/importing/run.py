@@ -27,10 +27,11 @@ from app.importing.report import Report
 from app.importing.source import BATCH, Source
 from app.importing.target import Run
 from app.importing.write_events import write_events
-from app.importing.write_keys import lock_settings, write_keys
+from app.importing.write_keys import OUR_ROW, write_keys
 from app.importing.write_links import Platform, in_groups, write_links
 from app.importing.write_roles import write_all_roles
 from app.importing.write_users import write_users
+from app.models import Setting
 from app.services.platform.registration import read_digest_key
 
 LOCK = int.from_bytes(sha256(b"import open-event").digest()[:8], signed=True)
@@ -132,7 +133,8 @@ def _step(begin: Transaction) -> Iterator[Session]:
 
 def start_run(session: Session, options: Options, report: Report) -> Run:
     """Return what importing in the current transaction needs. Raises SecretUnreadable."""
-    key = read_digest_key(lock_settings(session), session)
+    setting = session.get_one(Setting, OUR_ROW, populate_existing=True)
+    key = read_digest_key(setting, session)
     return Run(
         session=session,
         digester=Digester(sha256(f"imported rows {key}".encode()).digest()),
@@ -180,7 +182,7 @@ def _import_settings(run: Run, source: Source, settings_id: int | None) -> None:
 
 def _import_links(run: Run, source: Source, track: Any) -> None:
     advance = track("Links", _count(source, target.LINKS))
-    setting = lock_settings(run.session)
+    setting = run.session.get_one(Setting, OUR_ROW, populate_existing=True)
     platform = Platform(
         client_ids={
             livemode: getattr(setting, f"{prefix}client_id")
