@@ -85,6 +85,11 @@ def _lines(report: reconciling.Report) -> Iterator[tuple[bool, str]]:
     )
     if report.in_delivery:
         yield True, f"Deauthorizations that another process is delivering: {report.in_delivery}"
+    payments = report.payments
+    yield (
+        payments.found > 0,
+        f"Unclear payments: {payments.found} found, {payments.finished} finished",
+    )
     yield report.refreshed > 0, f"Accounts refreshed: {report.refreshed}"
     yield report.purged > 0, f"Outdated rows deleted: {report.purged}"
 

@@ -331,7 +331,7 @@ class TestOnce:
 @pytest.mark.parametrize(
     ("kind", "has_account"),
     [
-        ("payment_intent.succeeded", True),
+        ("charge.succeeded", True),
         ("some.kind.of.2030", True),
         ("payout.paid", False),
         (UPDATED, False),

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
@@ -15,6 +15,7 @@ from app.models import Setting
 from app.services.accounts.links import AccountKey
 
 DEAUTHORIZED, UPDATED = "account.application.deauthorized", "account.updated"
+PAYMENT = "payment_intent."
 NAME = re.compile(r"[!-~]{1,255}")
 NO_APPLICATION = "-"
 LATEST = 4_102_444_800  # the year 2100
@@ -24,6 +25,8 @@ LATEST = 4_102_444_800  # the year 2100
 class StripeEvent:
     """
     An event about a connected account; *client_id* is the application it was disconnected from.
+
+    *object_id* and *metadata* are those of the payment intent that an event is about.
     """
 
     id: str
@@ -31,6 +34,13 @@ class StripeEvent:
     account: AccountKey
     created: datetime
     client_id: str
+    object_id: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_about_payment(self) -> bool:
+        """Whether something happened to a payment intent."""
+        return self.type.startswith(PAYMENT)
 
 
 def read_event(body: bytes, signature: str | None) -> StripeEvent | None:
@@ -87,7 +97,7 @@ def _read(content: Mapping[str, Any]) -> StripeEvent | None:
     event_id, kind, account_id = (content.get(name) for name in ("id", "type", "account"))
     if not (_is_name(event_id) and _is_name(kind)):
         raise _no_event()
-    if kind not in (DEAUTHORIZED, UPDATED) or account_id is None:
+    if not (kind in (DEAUTHORIZED, UPDATED) or kind.startswith(PAYMENT)) or account_id is None:
         return None
     livemode, created = content.get("livemode"), content.get("created")
     client_id = _application(content) if kind == DEAUTHORIZED else NO_APPLICATION
@@ -96,14 +106,29 @@ def _read(content: Mapping[str, Any]) -> StripeEvent | None:
     if type(created) is not int or not 0 <= created <= LATEST:
         raise _no_event()
     moment = datetime.fromtimestamp(created, UTC)
-    return StripeEvent(event_id, kind, AccountKey(account_id, livemode), moment, client_id)
+    event = StripeEvent(event_id, kind, AccountKey(account_id, livemode), moment, client_id)
+    return _with_payment(event, content) if event.is_about_payment else event
+
+
+def _with_payment(event: StripeEvent, content: Mapping[str, Any]) -> StripeEvent:
+    intent = _object(content)
+    if not _is_name(intent.get("id")):
+        raise _no_event()
+    metadata = intent.get("metadata")
+    return replace(
+        event, object_id=intent["id"], metadata=metadata if isinstance(metadata, dict) else {}
+    )
 
 
 def _application(content: Mapping[str, Any]) -> Any:
     """Return `data.object.id`: the application. The account is at the event's top level."""
+    return _object(content).get("id")
+
+
+def _object(content: Mapping[str, Any]) -> dict[str, Any]:
     data = content.get("data")
-    application = data.get("object") if isinstance(data, dict) else None
-    return application.get("id") if isinstance(application, dict) else None
+    found = data.get("object") if isinstance(data, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _is_name(value: Any) -> TypeGuard[str]:

@@ -20,6 +20,7 @@ from app.services.accounts.links import find_links, is_link_to, lock_accounts
 from app.services.accounts.status import AccountLookup, fetch_account, record_snapshot
 from app.services.deauthorization import outbox
 from app.services.deauthorization.events import UPDATED, StripeEvent, read_event
+from app.services.payments import incoming as payments
 from app.services.platform.registration import read_platform
 
 CONFIRMING = 3.0  # seconds that Stripe has to describe the account
@@ -33,7 +34,12 @@ def receive(body: bytes, signature: str | None, stripe: StripeConnect) -> None:
     of Stripe's, Unavailable and StripeBusy for what Stripe is to send again.
     """
     event = read_event(body, signature)
-    if event is None or _is_known(event.id) or not _is_about_us(event):
+    if event is None or _is_known(event.id):
+        return
+    if event.is_about_payment:
+        payments.receive(event, stripe)
+        return
+    if not _is_about_us(event):
         return
     lookup = fetch_account(event.account, stripe, timeout=CONFIRMING)
     try:

@@ -26,6 +26,8 @@ from app.services.deauthorization.problems import find_problems, rejected_accoun
 from app.services.deauthorization.queries import IS_PENDING, look_up
 from app.services.linking import attempts
 from app.services.outbox import LEASE, Delivery
+from app.services.payments import unclear
+from app.services.payments.unclear import Resumed
 from app.services.purge import purge
 
 MOST_ACCOUNTS = 200  # refreshed in one run
@@ -45,6 +47,7 @@ class Report:
     delivered: int = 0
     pending: int = 0
     in_delivery: int = 0
+    payments: Resumed = field(default_factory=Resumed)
     refreshed: int = 0
     disconnected: list[str] = field(default_factory=list)
     purged: int = 0
@@ -55,7 +58,8 @@ def reconcile(
     stripe: StripeConnect, *, only_due: bool = False, track: Track = lambda label, items: items
 ) -> Report:
     """
-    Close expired attempts, deliver pending deauthorizations, refresh accounts, and purge.
+    Close expired attempts, deliver pending deauthorizations, finish unclear payments, refresh
+    accounts, and purge.
 
     With *only_due*, what failed lately waits for its back-off, what another process is delivering
     is left to it, and an account is refreshed once a day. Without, everything is done now, after
@@ -65,10 +69,12 @@ def reconcile(
     report = Report()
     report.closed = sum(map(_close, track("Attempts", _expired_attempts())))
     _deliver(report, stripe, track, started if only_due else None)
+    unclear_payments = unclear.find_unclear(only_due=only_due)
+    report.payments = unclear.resume_unclear(track("Payments", unclear_payments), stripe)
     unless_since = started - (NOT_REFRESHED_FOR if only_due else JUST_NOW)
     _refresh_accounts(report, stripe, track, unless_since)
     report.purged = purge()
-    report.problems += find_problems()
+    report.problems += [*find_problems(), *unclear.find_problems()]
     return report
 
 

@@ -1,5 +1,9 @@
 """Writing down what came of asking Stripe about a payment."""
 
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
 from app.clients.stripe import PaymentIntent as StripeIntent
 from app.db.clock import current_time
 from app.db.transactions import transaction
@@ -15,20 +19,31 @@ LOST = (
 )
 
 
-def record_intent(payment_id: int, intent: StripeIntent) -> None:
+def record_intent(payment_id: int, intent: StripeIntent, asked_at: datetime | None = None) -> None:
     """
-    Write what Stripe says about the payment now. Idempotent; the client secret is not stored.
+    Write what Stripe said about the payment when it was asked. Idempotent.
+
+    *asked_at* is the moment before Stripe was asked, where somebody else may have asked since.
+    """
+    with transaction() as session:
+        apply_intent(session, payment_id, intent, asked_at or current_time(session))
+
+
+def apply_intent(
+    session: Session, payment_id: int, intent: StripeIntent, asked_at: datetime
+) -> None:
+    """
+    Write what Stripe said at *asked_at*, unless a later answer is there. No client secret is kept.
 
     A payment that was given up is taken back: Stripe has it all the same.
     """
-    with transaction() as session:
-        row = session.get(PaymentIntent, payment_id, with_for_update=True, populate_existing=True)
-        if row is None:
-            return
-        row.outcome, row.stripe_payment_intent_id = "created", intent.intent_id
-        row.stripe_status, row.checked_at = intent.status, current_time(session)
-        row.claimed_until, row.needs_person = None, False
-        row.error_status = row.error_code = row.detail = row.stripe_error = None
+    row = session.get(PaymentIntent, payment_id, with_for_update=True, populate_existing=True)
+    if row is None or (row.checked_at is not None and row.checked_at > asked_at):
+        return
+    row.outcome, row.stripe_payment_intent_id = "created", intent.intent_id
+    row.stripe_status, row.checked_at = intent.status, asked_at
+    row.claimed_until, row.needs_person = None, False
+    row.error_status = row.error_code = row.detail = row.stripe_error = None
 
 
 def complete_failed(claim: Claim, error: Failure) -> Verdict:

@@ -1,0 +1,253 @@
+"""Payments that Stripe's answer did not reach, and payments that go on at Stripe."""
+
+from datetime import timedelta
+
+import pytest
+
+from app.clients.bulkhead import Bulkhead
+from app.db.transactions import transaction
+from app.extensions import db
+from app.models import PaymentIntent
+from app.services.deauthorization import reconcile as reconciling
+from tests import webhooks
+from tests.callers import assert_error, document
+
+CREATE = "/v1/payment_intents"
+
+
+@pytest.fixture(name="owner")
+def _owner(make):
+    return make.user()
+
+
+@pytest.fixture(name="event")
+def _event(make, owner):
+    return make.event(owner, payment_currency="EUR")
+
+
+@pytest.fixture(name="account")
+def _account(stripe):
+    return stripe.accounts[0]
+
+
+@pytest.fixture(name="pay")
+def _pay(client, make, owner, event, stripe, platform, account):
+    """Asks for a payment of an event that is linked, as its owner."""
+    stripe.connect(account)
+    make.link(event, stripe_user_id=account)
+    linkage = {"event": {"type": "event", "id": str(event.id)}}
+    body = document("payment-intent", None, linkage, amount=1999, idempotency_key="order-1")
+    caller = client.as_(owner)
+    return lambda: caller.post("/v1/payment-intents", body)
+
+
+@pytest.fixture(name="reconcile")
+def _reconcile(app):
+    def reconcile(**options):
+        report = reconciling.reconcile(app.extensions["stripe"], **options)
+        db.session.rollback()
+        return report
+
+    return reconcile
+
+
+@pytest.fixture(name="unclear")
+def _unclear(pay, stripe):
+    """Leaves a payment unclear by a fault of Stripe's, sent as long ago as a test says."""
+
+    def unclear(fault, **ago):
+        stripe.fault(fault, on="create-payment-intent")
+        assert pay().status_code == 502
+        stripe.fault(None)
+        with transaction() as session:
+            row = session.query(PaymentIntent).one()
+            row.created_at = row.first_sent_at = row.first_sent_at - timedelta(**ago)
+        return row.id
+
+    return unclear
+
+
+def the_payment():
+    db.session.rollback()
+    return db.session.query(PaymentIntent).one()
+
+
+def made_at(stripe):
+    return stripe._http.get(f"{stripe.url}/_control/state", timeout=10).json()["payment_intents"]
+
+
+def happened(kind, account, intent_id, **members):
+    intent = {"id": intent_id, "object": "payment_intent", **members}
+    return webhooks.event(f"payment_intent.{kind}", account, data={"object": intent})
+
+
+@pytest.mark.parametrize("fault", ["500-after", "close-after-commit", "truncated"])
+def test_reconciling_finds_out_what_became_of_a_payment(unclear, reconcile, stripe, fault):
+    unclear(fault)
+
+    report = reconcile()
+
+    assert (report.payments.found, report.payments.finished) == (1, 1)
+    assert the_payment().outcome == "created"
+    assert len({each["headers"]["Idempotency-Key"] for each in stripe.asked(CREATE)}) == 1
+    assert len(made_at(stripe)) == 1
+
+
+def test_a_fault_that_stripe_has_saved_is_looked_up_and_not_asked_again(
+    unclear, pay, reconcile, stripe
+):
+    unclear("500-saved-after")
+    assert pay().status_code == 502  # replayed: now it is known that Stripe has saved it
+
+    reconcile()
+
+    assert the_payment().outcome == "created"
+    assert len(made_at(stripe)) == 1
+    assert pay().status_code == 200
+
+
+def test_after_23_hours_a_payment_is_looked_up_by_our_own_name(unclear, pay, stripe):
+    unclear("500-after", hours=23, minutes=1)
+    asked = len([each for each in stripe.asked(CREATE) if each["method"] == "POST"])
+
+    again = pay()
+
+    assert again.status_code == 201
+    posts = [each for each in stripe.asked(CREATE) if each["method"] == "POST"]
+    assert len(posts) == asked
+    assert len(made_at(stripe)) == 1
+
+
+def test_a_payment_that_stripe_does_not_list_stays_unclear_for_a_day(unclear, pay, stripe):
+    unclear("500-before", hours=23, minutes=30)
+
+    again = pay()
+
+    assert_error(again, 502, "stripe-unreadable")
+    assert again.headers["Retry-After"]
+    assert the_payment().outcome is None
+
+
+def test_after_a_day_it_is_closed_as_failed_and_the_key_answers_that(unclear, pay, stripe):
+    unclear("500-before", hours=24, minutes=1)
+
+    told, again = pay(), pay()
+
+    for response in (told, again):
+        error = assert_error(response, 502, "stripe-unreadable")
+        assert "nothing was charged" in error["detail"]
+    assert the_payment().outcome == "failed"
+    assert not made_at(stripe)
+
+
+def test_what_was_not_sent_leaves_the_key_free(app, pay, stripe, account):
+    app.extensions["stripe"]._api_url = "http://127.0.0.1:1"
+
+    assert_error(pay(), 502, "stripe-unreachable")
+
+    app.extensions["stripe"]._api_url = stripe.url
+    db.session.rollback()
+    assert not db.session.query(PaymentIntent).count()
+    assert pay().status_code == 201
+
+
+def test_an_unclear_payment_to_an_account_without_access_needs_a_person(
+    unclear, pay, reconcile, stripe, account
+):
+    unclear("500-after", hours=23, minutes=30)
+    stripe.disconnect(account)
+
+    report = reconcile()
+
+    assert the_payment().outcome is None
+    assert [each for each in report.problems if "is unclear" in each]
+
+
+def test_a_payment_to_an_account_that_was_disconnected_answers_not_linked(pay, stripe, account):
+    stripe.disconnect(account)
+
+    response = pay()
+
+    assert response.status_code in (409, 502)
+    assert response.json["errors"][0]["code"] in ("not-linked", "stripe-rejected-platform")
+    assert not made_at(stripe)
+
+
+def test_without_a_place_for_a_call_nothing_is_kept(app, pay):
+    app.extensions["stripe"].bulkhead = Bulkhead(1)
+    with app.extensions["stripe"].reserve():
+        assert_error(pay(), 503, "stripe-busy")
+
+    db.session.rollback()
+    assert not db.session.query(PaymentIntent).count()
+
+
+@pytest.mark.parametrize(("minutes", "found"), [(4, 0), (6, 1)])
+def test_only_what_is_due_is_finished_by_the_timer(unclear, reconcile, minutes, found):
+    unclear("500-after", minutes=minutes)
+
+    assert reconcile(only_due=True).payments.found == found
+
+
+class TestWebhooks:
+    @pytest.fixture(name="deliver")
+    def _deliver(self, client, stripe):
+        return webhooks.Webhooks(client, stripe).send
+
+    def test_the_status_is_what_stripe_says_and_not_what_the_event_says(
+        self, pay, deliver, stripe, account
+    ):
+        intent = pay().json["data"]["attributes"]["stripe-payment-intent-id"]
+        body = {"payment_method": "pm_card_visa", "return_url": "https://example.com/"}
+        stripe._http.post(
+            f"{stripe.url}/v1/payment_intents/{intent}/confirm",
+            data=body,
+            headers={
+                "Authorization": f"Bearer {stripe.settings['stripe-test-secret-key']}",
+                "Stripe-Account": account,
+            },
+            timeout=10,
+        ).raise_for_status()
+
+        response = deliver(happened("payment_failed", account, intent, status="canceled"))
+
+        assert response.status_code == 200
+        assert the_payment().stripe_status == "succeeded"
+
+    def test_a_payment_whose_answer_was_lost_is_taken_from_its_event(
+        self, unclear, deliver, stripe, account
+    ):
+        unclear("close-after-commit")
+        (made,) = made_at(stripe)
+
+        response = deliver(happened("created", account, made["id"], metadata=made["metadata"]))
+
+        assert response.status_code == 200
+        assert the_payment().stripe_payment_intent_id == made["id"]
+
+    def test_an_event_counts_once(self, pay, deliver, stripe, account):
+        intent = pay().json["data"]["attributes"]["stripe-payment-intent-id"]
+        event = happened("succeeded", account, intent)
+
+        assert [deliver(event).status_code for _ in range(2)] == [200, 200]
+        assert len(stripe.asked(f"{CREATE}/{intent}")) == 1
+
+    def test_a_payment_that_is_not_ours_is_ignored(self, pay, deliver, stripe, account):
+        pay()
+
+        assert deliver(happened("succeeded", account, "pi_somebody_elses")).status_code == 200
+        assert not stripe.asked(f"{CREATE}/pi_somebody_elses")
+
+    def test_where_stripe_cannot_be_asked_it_is_to_send_the_event_again(
+        self, pay, deliver, stripe, account
+    ):
+        intent = pay().json["data"]["attributes"]["stripe-payment-intent-id"]
+        stripe.fault("500-before", on="payment-intents")
+
+        assert deliver(happened("succeeded", account, intent)).status_code == 503
+
+    @pytest.mark.parametrize("intent", [None, "", 7, {"a": "b"}])
+    def test_an_event_of_another_shape_is_refused(self, pay, deliver, account, intent):
+        pay()
+
+        assert deliver(happened("succeeded", account, intent)).status_code == 400
