@@ -52,7 +52,7 @@ class Outcome:
 
 
 def is_claimable(row: OutboxRow, now: datetime) -> bool:
-    """Return whether there is something to deliver that nobody is delivering."""
+    """Return whether *row* is pending and no process is delivering it."""
     return row.done_at is None and (row.claimed_until is None or row.claimed_until <= now)
 
 

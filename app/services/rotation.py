@@ -72,7 +72,8 @@ def count_rows() -> int:
 
 def rotate_secrets(cipher: Cipher, tell: Callable[[int], Any] = lambda rows: None) -> Report:
     """
-    Re-encrypt every secret with the first key of *cipher*; *tell* hears of rows that are done.
+    Re-encrypt every secret with the first key of *cipher*; *tell* is called with
+    how many rows were done.
 
     May run beside the service and beside itself, be killed and be run again: each row is swapped
     for itself, and only while it still has the ciphertext that was read. So no other row is locked
@@ -98,7 +99,7 @@ def _batches(model: type[Any]) -> Iterator[Sequence[int]]:
 def _rotate_row(
     report: Report, cipher: Cipher, model: type[Any], columns: list[str], row_id: int
 ) -> None:
-    """Compare and swap, again for as long as somebody else changes the row in between."""
+    """Compare and swap, again for as long as the row is changed in between."""
     while True:
         db.session.rollback()
         row = db.session.get(model, row_id, populate_existing=True)

@@ -10,7 +10,7 @@ from app.services import audit
 from app.services.accounts.links import AccountKey
 from app.services.deauthorization import outbox
 
-HISTORY = "Connected. Disconnected at Stripe later; we noticed on {:%Y-%m-%d at %H:%M} UTC."
+HISTORY = "Connected, and later disconnected at Stripe (noticed on {:%Y-%m-%d at %H:%M} UTC)."
 
 
 def erase_links(

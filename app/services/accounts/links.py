@@ -27,7 +27,7 @@ def account_of(link: StripeAuthorization) -> AccountKey:
 
 def lock_accounts(session: Session, *accounts: AccountKey) -> None:
     """
-    Let nobody else decide about *accounts* before the transaction ends.
+    Lock *accounts* until the transaction ends: what is done about them is decided one at a time.
 
     Locks are taken in the order event, accounts, attempt; several accounts in one call, which sorts
     them. SQLite has one writer at a time.

@@ -69,8 +69,8 @@ def deliver(
     Tell Stripe to disconnect the account; return what became of it.
 
     Never raises a StripeError: what failed stays pending, for `stripe reconcile`. Nothing is sent
-    if the account is linked again, while another process is delivering the same one, or if somebody
-    has tried since there were *known_tries*.
+    if the account is linked again, while another process is delivering the same one, or if another
+    process has tried since there were *known_tries*.
     """
     claim = _claim(deauthorization_id, stripe.timeout, known_tries)
     if not isinstance(claim, _Claim):
@@ -173,8 +173,8 @@ def mark_disconnected(
     """
     Finish what is pending for an account that Stripe no longer knew as connected at *seen_at*.
 
-    What was enqueued since stays, and so does what somebody is delivering right now: they will hear
-    of it themselves. The caller holds the account's lock.
+    What was enqueued since stays, and so does what another process is delivering right now, which
+    will learn it from Stripe. The caller holds the account's lock.
     """
     now = current_time(session)
     claimed_until = StripeDeauthorization.claimed_until

@@ -1,11 +1,8 @@
 """Reading the outbox of deauthorizations: what is pending for an account, and what it was told."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Subquery, false, func, select
 
 from app.db.clock import current_time
 from app.extensions import db
@@ -25,25 +22,26 @@ def is_of(account: AccountKey) -> ColumnElement[bool]:
     )
 
 
-class DeliveryState(NamedTuple):
+def delivery_state(account: AccountKey | None) -> Subquery:
     """
-    What Stripe was, is being, and is still to be told of an account.
+    Return a one-row table of what Stripe was, is being, and is still to be told of *account*.
 
-    *disconnected_at* is until when it may last have been told to disconnect it; *delivering_until*
-    ends the lease of a process that is telling it; *pending* counts what is to be told.
+    `disconnected_at` is until when it may last have been told to disconnect it; `delivering_until`
+    ends the lease of a process that is telling it; `pending` counts what it is to be told. Read it
+    under the account's lock.
     """
-
-    disconnected_at: datetime | None = None
-    delivering_until: datetime | None = None
-    pending: int = 0
-
-
-def delivery_state(session: Session, account: AccountKey) -> DeliveryState:
-    """Return what Stripe was told of *account*. The caller holds its lock."""
-    leases = func.max(StripeDeauthorization.claimed_until).filter(IS_PENDING)
-    pending = func.count().filter(IS_PENDING)
-    found = session.execute(select(func.max(READ_UNTIL), leases, pending).where(is_of(account)))
-    return DeliveryState(*found.one())
+    subject = false() if account is None else is_of(account)
+    return (
+        select(
+            func.max(READ_UNTIL).label("disconnected_at"),
+            func.max(StripeDeauthorization.claimed_until)
+            .filter(IS_PENDING)
+            .label("delivering_until"),
+            func.count().filter(IS_PENDING).label("pending"),
+        )
+        .where(subject)
+        .subquery("delivery_state")
+    )
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def refuse_while_linking(session: Session, event_id: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class AttemptView:
-    """An attempt as somebody with *role* at its event sees it."""
+    """An attempt as a caller with *role* at its event sees it."""
 
     id: int
     role: Role

@@ -114,7 +114,7 @@ def find_trip(session: Session, state: str) -> StripeAuthorizationRequest | None
     """
     Return the authorization request that *state* belongs to, None if there is none.
 
-    Who holds the lock of its event may set `used_at`: nobody else consumes the state meanwhile.
+    The holder of its event's lock may set `used_at`: no other request consumes the state meanwhile.
     """
     found = select(StripeAuthorizationRequest).where(
         StripeAuthorizationRequest.state_hash == _hash(state)

@@ -2,23 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.auth.policy import Caller
-from app.db.clock import current_time
+from app.db.clock import database_now
 from app.db.transactions import transaction
 from app.errors import CodeAlreadyUsed, Invalid, ServiceError
-from app.models import (
-    Setting,
-    StripeAuthorization,
-    StripeAuthorizationRequest,
-    StripeLinkAttempt,
-)
+from app.models import Event, Setting, StripeAuthorization, StripeLinkAttempt
 from app.services.events.queries import lock_event
 from app.services.events.views import FoundEvent
 from app.services.linking import attempts
@@ -106,18 +101,14 @@ def _gather(
     session: Session, request: LinkRequest, event: FoundEvent, setting: Setting, digest: str | None
 ) -> StartFacts:
     """Read what decides, under the event's lock; an attempt whose lease has ended is closed."""
-    now = current_time(session)
-    known, current = _find_attempts(session, event.id, digest)
+    now, known, current, link = _read(session, event.id, setting.livemode, digest)
     for attempt in (known, current):
         if attempt is not None and attempt.event_id == event.id:
             attempts.close_if_expired(session, attempt, now)
-    known_link_id = known.authorization_id if known is not None else None
-    wanted = (known_link_id, request.replacing)
-    links = _find_links(session, event.id, [each for each in wanted if each is not None])
-    by_id = {link.id: link for link in links}
-    ours = [
-        link for link in links if link.event_id == event.id and link.livemode == setting.livemode
-    ]
+    replaced = link
+    if request.replacing is not None and (link is None or link.id != request.replacing):
+        replaced = session.get(StripeAuthorization, request.replacing)
+    made = known.authorization_id if known is not None else None
     return StartFacts(
         now=now,
         event_id=event.id,
@@ -125,36 +116,36 @@ def _gather(
         can_pay_by_stripe=event.can_pay_by_stripe,
         platform=platform_of(setting, setting.livemode),
         known=known,
-        known_link=by_id.get(known_link_id or 0),
+        known_link=session.get(StripeAuthorization, made) if made is not None else None,
         current=current,
-        link=next(iter(ours), None),
-        replaced=by_id.get(request.replacing or 0),
-        trip=_find_trip(session, request),
+        link=link,
+        replaced=replaced,
+        trip=find_trip(session, request.state) if request.state is not None else None,
     )
 
 
-def _find_attempts(
-    session: Session, event_id: int, digest: str | None
-) -> tuple[StripeLinkAttempt | None, StripeLinkAttempt | None]:
-    """Return the attempt that used the code, unless it was not sent, and the unfinished one."""
-    row = StripeLinkAttempt
-    used = (row.stripe_auth_code == digest) & (row.outcome.is_(None) | (row.outcome != "not-sent"))
-    found = session.scalars(select(row).where(or_(used, attempts.is_unfinished(event_id)))).all()
-    known = [
-        each
-        for each in found
-        if digest is not None and each.stripe_auth_code == digest and each.outcome != "not-sent"
-    ]
-    current = [each for each in found if each.event_id == event_id and each.finished_at is None]
-    return next(iter(known), None), next(iter(current), None)
-
-
-def _find_links(session: Session, event_id: int, ids: list[int]) -> list[StripeAuthorization]:
-    """Return the event's links, and those with one of *ids*."""
-    row = StripeAuthorization
-    found = select(row).where(or_(row.event_id == event_id, row.id.in_(ids)))
-    return list(session.scalars(found))
-
-
-def _find_trip(session: Session, request: LinkRequest) -> StripeAuthorizationRequest | None:
-    return None if request.state is None else find_trip(session, request.state)
+def _read(
+    session: Session, event_id: int, livemode: bool, digest: str | None
+) -> tuple[
+    datetime, StripeLinkAttempt | None, StripeLinkAttempt | None, StripeAuthorization | None
+]:
+    """
+    Return the time, the attempt that used the code (unless it was not sent), the event's unfinished
+    attempt, and its link in the mode: in one statement.
+    """
+    known, current = aliased(StripeLinkAttempt), aliased(StripeLinkAttempt)
+    link = StripeAuthorization
+    found = session.execute(
+        select(database_now(), known, current, link)
+        .select_from(Event)
+        .outerjoin(
+            known,
+            (known.stripe_auth_code == digest)
+            & (known.outcome.is_(None) | (known.outcome != "not-sent")),
+        )
+        .outerjoin(current, (current.event_id == Event.id) & current.finished_at.is_(None))
+        .outerjoin(link, (link.event_id == Event.id) & (link.livemode == livemode))
+        .where(Event.id == event_id)
+    )
+    now, used_by, unfinished, ours = found.one()
+    return now, used_by, unfinished, ours

@@ -7,19 +7,19 @@ Locks are taken in the order event, accounts, attempt. `judge_completion` decide
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, true
 from sqlalchemy.orm import Session
 
 from app.auth.policy import ADMIN, ANYONE, Role, role_rank
 from app.clients.stripe import ConnectedAccount
-from app.db.clock import current_time
+from app.db.clock import current_time, database_now
 from app.db.transactions import transaction
 from app.errors import Conflict, ServiceError
 from app.models import Event, Setting, StripeAuthorization, StripeLinkAttempt, User
 from app.services import audit
-from app.services.accounts.links import AccountKey, account_of, lock_links_of_event
+from app.services.accounts.links import AccountKey, account_of, lock_accounts
 from app.services.deauthorization import outbox
-from app.services.deauthorization.queries import DeliveryState, delivery_state
+from app.services.deauthorization.queries import delivery_state
 from app.services.linking import attempts
 from app.services.linking.authorization_requests import release
 from app.services.linking.claim import Claim
@@ -54,7 +54,7 @@ def complete_attempt(
     """
     account = AccountKey(granted.account_id, granted.livemode)
     with transaction() as session:
-        facts, links = _gather(session, claim, account)
+        facts, link = _gather(session, claim, account)
         verdict = judge_completion(facts, claim.platform.livemode, confirmed)
         if isinstance(verdict, ServiceError):
             return _refuse(session, claim, facts, account, verdict)
@@ -64,7 +64,6 @@ def complete_attempt(
             )
         if verdict == "stored":
             return _stored(session, claim, facts, account)
-        link = next((each for each in links if each.livemode == account.livemode), None)
         return _store(session, claim, granted, facts, link)
 
 
@@ -78,40 +77,62 @@ def refuse_attempt(claim: Claim, account_id: str | None, error: ServiceError) ->
 
 def _gather(
     session: Session, claim: Claim, account: AccountKey | None
-) -> tuple[CompletionFacts, list[StripeAuthorization]]:
-    """Lock event, accounts and attempt; return what decides, as of now, and the event's links."""
-    event = session.get(
-        Event, claim.event_id, with_for_update={"key_share": True}, populate_existing=True
-    )
-    links = lock_links_of_event(session, claim.event_id, *filter(None, (account,)))
-    attempt = session.get(
-        StripeLinkAttempt, claim.attempt_id, with_for_update=True, populate_existing=True
-    )
-    told = delivery_state(session, account) if account else DeliveryState()
-    facts = CompletionFacts(
-        now=current_time(session),
-        attempt=attempt,
-        event=event,
-        role=_role_now(session, claim),
-        livemode=session.scalars(select(Setting.stripe_mode)).one() == "production",
-        disconnected_at=told.disconnected_at,
-        delivering_until=told.delivering_until,
-        has_pending=told.pending > 0,
-    )
-    return facts, links
-
-
-def _role_now(session: Session, claim: Claim) -> Role:
-    """Return what the caller is to the event by now; nothing if they were blocked or deleted."""
-    found = session.execute(
-        select(User, role_rank(claim.event_id, User.id))
-        .where(User.id == claim.caller.id)
+) -> tuple[CompletionFacts, StripeAuthorization | None]:
+    """Lock event, accounts and attempt; return what decides, as of now, and the event's link."""
+    event, link, role, livemode = _lock_event(session, claim)
+    accounts = [account, None if link is None else account_of(link)]
+    lock_accounts(session, *(each for each in accounts if each is not None))
+    if link is not None:
+        link = session.get(StripeAuthorization, link.id, populate_existing=True)
+    told = delivery_state(account)
+    row = session.execute(
+        select(StripeLinkAttempt, database_now().label("now"), told)
+        .join(told, true())
+        .where(StripeLinkAttempt.id == claim.attempt_id)
+        .with_for_update(of=StripeLinkAttempt)
         .execution_options(populate_existing=True)
     ).one_or_none()
-    if found is None or found[0].is_blocked or found[0].deleted_at is not None:
-        return ANYONE
-    user, rank = found
-    return ADMIN if user.is_admin or user.is_super_admin else Role(rank or ANYONE)
+    facts = CompletionFacts(
+        now=current_time(session) if row is None else row.now,
+        attempt=None if row is None else row.StripeLinkAttempt,
+        event=event,
+        role=role,
+        livemode=livemode,
+        disconnected_at=None if row is None else row.disconnected_at,
+        delivering_until=None if row is None else row.delivering_until,
+        has_pending=row is not None and row.pending > 0,
+    )
+    return facts, link
+
+
+def _lock_event(
+    session: Session, claim: Claim
+) -> tuple[Event | None, StripeAuthorization | None, Role, bool]:
+    """
+    Lock the event; return it, its link in the claim's mode, what the caller is to it by now, and
+    whether the platform is in live mode now. A blocked or deleted user is nothing to it.
+    """
+    link, is_gone = StripeAuthorization, User.is_blocked | User.deleted_at.is_not(None)
+    row = session.execute(
+        select(
+            Event,
+            link,
+            (User.is_admin | User.is_super_admin).label("is_admin"),
+            role_rank(Event.id, User.id).label("rank"),
+            (Setting.stripe_mode == "production").label("livemode"),
+        )
+        .select_from(Event)
+        .join(Setting, Setting.id == 1)
+        .outerjoin(User, (User.id == claim.caller.id) & ~is_gone)
+        .outerjoin(link, (link.event_id == Event.id) & (link.livemode == claim.platform.livemode))
+        .where(Event.id == claim.event_id)
+        .with_for_update(key_share=True, of=Event)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    if row is None:
+        return None, None, ANYONE, claim.platform.livemode
+    role = ADMIN if row.is_admin else Role(row.rank or ANYONE)
+    return row.Event, row.StripeAuthorization, role, row.livemode
 
 
 def _refuse(

@@ -29,7 +29,7 @@ class LinkedEvent:
 @dataclass(slots=True)
 class AuthorizationView:
     """
-    A link as somebody with *role* at its event sees it. The schema hides what is private from them.
+    A link as a caller with *role* at its event sees it; the schema hides what they may not see.
     """
 
     id: int
@@ -127,7 +127,7 @@ def _read_one(
 
 def to_view(row: Row[Any] | StripeAuthorization, role: Role) -> AuthorizationView:
     """
-    Return a link (a row of this module's statements, or the model) as somebody with *role* sees it.
+    Return a link (a row of this module's statements, or the model) as a caller with *role* sees it.
 
     An account without a publishable key of its own is charged with the platform's, of its mode.
     """
