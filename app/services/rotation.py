@@ -80,6 +80,7 @@ def rotate_secrets(cipher: Cipher, tell: Callable[[int], Any] = lambda rows: Non
     while one is waited for. What cannot be opened is left as it is, reported, and stops nothing.
     """
     report = Report()
+    db.session.rollback()
     for model, columns in secret_columns().items():
         for row_ids in _batches(model):
             for row_id in row_ids:
@@ -99,23 +100,29 @@ def _batches(model: type[Any]) -> Iterator[Sequence[int]]:
 def _rotate_row(
     report: Report, cipher: Cipher, model: type[Any], columns: list[str], row_id: int
 ) -> None:
-    """Compare and swap, again for as long as the row is changed in between."""
-    while True:
-        db.session.rollback()
-        row = db.session.get(model, row_id, populate_existing=True)
-        finding = Finding() if row is None else _examine(cipher, row, columns)
-        db.session.rollback()
-        if not finding.changes or _swap(model, row_id, finding):
-            break
+    """Compare and swap; a row that was changed in between is read again under its lock."""
+    row = db.session.get(model, row_id, populate_existing=True)
+    finding = _examine(cipher, row, columns)
+    db.session.rollback()
+    if finding.changes:
+        with transaction() as session:
+            if not _swap(session, model, row_id, finding):
+                lock = {"key_share": True}
+                row = session.get(model, row_id, with_for_update=lock, populate_existing=True)
+                finding = _examine(cipher, row, columns)
+                _swap(session, model, row_id, finding)
     report.rotated += len(finding.changes)
     report.unchanged += finding.unchanged
     report.unreadable += finding.unreadable
 
 
 def _examine(cipher: Cipher, row: Any, columns: list[str]) -> Finding:
-    """Find out which secrets of *row* are to be sealed anew; each must open where it is."""
+    """
+    Find out which secrets of *row* are to be sealed anew; each must open where it is. A row that is
+    gone (None) has none.
+    """
     finding = Finding()
-    for column in columns:
+    for column in columns if row is not None else ():
         sealed = getattr(row, column)
         if sealed is None:
             continue
@@ -133,16 +140,17 @@ def _examine(cipher: Cipher, row: Any, columns: list[str]) -> Finding:
     return finding
 
 
-def _swap(model: type[Any], row_id: int, finding: Finding) -> bool:
+def _swap(session: Any, model: type[Any], row_id: int, finding: Finding) -> bool:
     """Write the row's fresh secrets if it still has those that were read."""
-    with transaction() as session:
-        done = session.execute(
-            update(model)
-            .where(
-                model.id == row_id,
-                *(getattr(model, column) == old for column, (old, _) in finding.changes.items()),
-            )
-            .values({column: fresh for column, (_, fresh) in finding.changes.items()})
-            .execution_options(synchronize_session=False)
+    if not finding.changes:
+        return True
+    done = session.execute(
+        update(model)
+        .where(
+            model.id == row_id,
+            *(getattr(model, column) == old for column, (old, _) in finding.changes.items()),
         )
+        .values({column: fresh for column, (_, fresh) in finding.changes.items()})
+        .execution_options(synchronize_session=False)
+    )
     return bool(done.rowcount == 1)

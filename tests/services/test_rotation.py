@@ -326,7 +326,7 @@ def _link(number):
 def start_rotation(url):
     env = {"DATABASE_URL": url, "ENCRYPTION_KEYS": f"{NEW},{OLD}", "SECRET_KEY": "x" * 20}
     return subprocess.Popen(
-        [sys.executable, "manage.py", "secrets", "rotate"],
+        [sys.executable, "manage.py", "secrets", "rotate", "--json"],
         cwd=ROOT,
         env=environment(env),
         stdout=subprocess.PIPE,
@@ -347,7 +347,7 @@ def wait_until_blocked(connection, process):
 
 
 def test_killed_on_the_way_it_has_done_half_and_does_the_rest_when_run_again(many):
-    url = many.config["SQLALCHEMY_DATABASE_URI"]
+    url = many.extensions["config"].database_url
     before = secrets_of(many, Cipher([OLD]))
     with db.engine.connect() as holder:
         holder.execute(text("SELECT 1 FROM stripe_authorizations WHERE id = 75 FOR UPDATE"))
@@ -371,7 +371,7 @@ def test_killed_on_the_way_it_has_done_half_and_does_the_rest_when_run_again(man
 
 def test_while_it_waits_for_a_row_it_holds_no_other(many):
     """Else somebody who holds that row and wants another would end in a deadlock."""
-    url = many.config["SQLALCHEMY_DATABASE_URI"]
+    url = many.extensions["config"].database_url
     with db.engine.connect() as holder:
         holder.execute(text("SELECT 1 FROM stripe_authorizations WHERE id = 75 FOR UPDATE"))
         process = start_rotation(url)

@@ -6,8 +6,9 @@ Locks are taken in the order event, accounts, attempt. `judge_completion` decide
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, true
+from sqlalchemy import Row, select, true
 from sqlalchemy.orm import Session
 
 from app.auth.policy import ADMIN, ANYONE, Role, role_rank
@@ -78,61 +79,65 @@ def refuse_attempt(claim: Claim, account_id: str | None, error: ServiceError) ->
 def _gather(
     session: Session, claim: Claim, account: AccountKey | None
 ) -> tuple[CompletionFacts, StripeAuthorization | None]:
-    """Lock event, accounts and attempt; return what decides, as of now, and the event's link."""
-    event, link, role, livemode = _lock_event(session, claim)
+    """
+    Lock event, accounts and attempt; return what decides, and the link to be replaced.
+
+    What decides is read after the last lock: a statement that waits for a lock reads other tables
+    as they were before it waited.
+    """
+    event = session.get(
+        Event, claim.event_id, with_for_update={"key_share": True}, populate_existing=True
+    )
+    link = _find_replaced(session, claim)
     accounts = [account, None if link is None else account_of(link)]
     lock_accounts(session, *(each for each in accounts if each is not None))
     if link is not None:
-        link = session.get(StripeAuthorization, link.id, populate_existing=True)
-    told = delivery_state(account)
-    row = session.execute(
-        select(StripeLinkAttempt, database_now().label("now"), told)
-        .join(told, true())
-        .where(StripeLinkAttempt.id == claim.attempt_id)
-        .with_for_update(of=StripeLinkAttempt)
-        .execution_options(populate_existing=True)
-    ).one_or_none()
+        link = _find_replaced(session, claim)  # its account may have been disconnected meanwhile
+    row = _read(session, claim, account)
+    if row is None:
+        return CompletionFacts(current_time(session), None, event, ANYONE, False), link
     facts = CompletionFacts(
-        now=current_time(session) if row is None else row.now,
-        attempt=None if row is None else row.StripeLinkAttempt,
+        now=row.now,
+        attempt=row.StripeLinkAttempt,
         event=event,
-        role=role,
-        livemode=livemode,
-        disconnected_at=None if row is None else row.disconnected_at,
-        delivering_until=None if row is None else row.delivering_until,
-        has_pending=row is not None and row.pending > 0,
+        role=ADMIN if row.is_admin else Role(row.rank or ANYONE),
+        livemode=row.livemode,
+        disconnected_at=row.disconnected_at,
+        delivering_until=row.delivering_until,
+        has_pending=row.pending > 0,
     )
     return facts, link
 
 
-def _lock_event(
-    session: Session, claim: Claim
-) -> tuple[Event | None, StripeAuthorization | None, Role, bool]:
+def _find_replaced(session: Session, claim: Claim) -> StripeAuthorization | None:
+    if claim.replacing is None:
+        return None
+    return session.get(StripeAuthorization, claim.replacing, populate_existing=True)
+
+
+def _read(session: Session, claim: Claim, account: AccountKey | None) -> Row[Any] | None:
     """
-    Lock the event; return it, its link in the claim's mode, what the caller is to it by now, and
-    whether the platform is in live mode now. A blocked or deleted user is nothing to it.
+    Lock the attempt; return it with what the caller is by now (nothing, if they were blocked or
+    deleted), the platform's mode, and what Stripe was told of *account*. None if it is gone.
     """
-    link, is_gone = StripeAuthorization, User.is_blocked | User.deleted_at.is_not(None)
-    row = session.execute(
+    told, is_gone = delivery_state(account), User.is_blocked | User.deleted_at.is_not(None)
+    return session.execute(
         select(
-            Event,
-            link,
+            StripeLinkAttempt,
+            database_now().label("now"),
             (User.is_admin | User.is_super_admin).label("is_admin"),
-            role_rank(Event.id, User.id).label("rank"),
+            role_rank(StripeLinkAttempt.event_id, User.id).label("rank"),
             (Setting.stripe_mode == "production").label("livemode"),
+            told,
         )
-        .select_from(Event)
+        .select_from(StripeLinkAttempt)
+        .join(told, true())
         .join(Setting, Setting.id == 1)
         .outerjoin(User, (User.id == claim.caller.id) & ~is_gone)
-        .outerjoin(link, (link.event_id == Event.id) & (link.livemode == claim.platform.livemode))
-        .where(Event.id == claim.event_id)
-        .with_for_update(key_share=True, of=Event)
+        .where(StripeLinkAttempt.id == claim.attempt_id)
+        .with_for_update(of=StripeLinkAttempt)
         .execution_options(populate_existing=True)
     ).one_or_none()
-    if row is None:
-        return None, None, ANYONE, claim.platform.livemode
-    role = ADMIN if row.is_admin else Role(row.rank or ANYONE)
-    return row.Event, row.StripeAuthorization, role, row.livemode
 
 
 def _refuse(
