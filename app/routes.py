@@ -26,6 +26,7 @@ from app.auth.policy import (
     DELETE_EVENT,
     DISCONNECT,
     EDIT_EVENT,
+    LIST_LINKS,
     MANAGE_TEAM,
     PAY,
     PUBLIC,
@@ -83,7 +84,7 @@ ROUTES = (
     Route(
         ("/v1/stripe-authorizations",),
         stripe_authorizations.StripeAuthorizationList,
-        {"GET": SIGNED_IN, "POST": CONNECT},
+        {"GET": LIST_LINKS, "POST": CONNECT},
         burst_proof="Authorization",
     ),
     Route(

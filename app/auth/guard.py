@@ -10,11 +10,12 @@ from typing import Any
 from flask import Flask, g, request
 from sqlalchemy import bindparam, exists, or_, select
 
+from app.auth import service_tokens
 from app.auth.policy import ADMIN, ANYONE, Caller, Right
 from app.auth.tokens import read_token
 from app.db.compiled import CompiledSelect
 from app.db.reads import read
-from app.errors import Internal, Unauthenticated
+from app.errors import Forbidden, Internal, Unauthenticated
 from app.models import EndedSession, User
 
 SESSION = CompiledSelect(
@@ -50,6 +51,8 @@ def _guard() -> None:
     g.caller_id = g.caller.id
     if right.least > ANYONE and g.caller.is_anonymous:
         raise Unauthenticated
+    if g.caller.is_service and right.least > ANYONE and not g.caller.scopes & right.scopes:
+        raise Forbidden("This service token does not have the scope for this.")
     if right.least == ADMIN and not g.caller.is_admin:
         _refuse(g.route.view, right)
 
@@ -70,22 +73,33 @@ def _caller_of_header(right: Right) -> Caller:
     """
     reads_header = request.path.startswith("/v1/")
     is_signing_in = request.path.startswith("/v1/auth/") and right.least == ANYONE
-    return identify("access") if reads_header and not is_signing_in else Caller()
+    if not reads_header or is_signing_in:
+        return Caller()
+    token = _token_of_header()
+    if token is not None and token.startswith(service_tokens.PREFIX):
+        return service_tokens.caller_of(token)
+    return identify("access")
 
 
 def identify(*token_types: str) -> Caller:
     """
-    Return who sent the token in the Authorization header (`JWT …` or `Bearer …`).
+    Return who sent the token in the Authorization header.
 
     Without a header it is nobody. Raises Unauthenticated like `caller_of`.
     """
+    token = _token_of_header()
+    return Caller() if token is None else caller_of(token, *token_types)
+
+
+def _token_of_header() -> str | None:
+    """Return the token of `JWT …` or `Bearer …`; None without a header. Raises Unauthenticated."""
     header = request.headers.get("Authorization")
     if header is None:
-        return Caller()
+        return None
     scheme, _, token = header.strip().partition(" ")
     if scheme.lower() not in ("jwt", "bearer"):
         raise Unauthenticated("The Authorization header must be “JWT <access token>”.")
-    return caller_of(token.strip(), *token_types)
+    return token.strip()
 
 
 def caller_of(token: str, *token_types: str) -> Caller:

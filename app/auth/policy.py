@@ -5,11 +5,11 @@ Who may do what: roles, rights, and the caller who has them. Knows no web framew
 asked where the role at an event is known, so that table and check cannot disagree.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, case, false, func, select, true
 
 from app.errors import Forbidden
 from app.models import UsersEventsRole
@@ -38,10 +38,15 @@ WHO = {
 
 @dataclass(frozen=True)
 class Right:
-    """The *least* role that something takes; *deed* completes "Only organizers can …"."""
+    """
+    The *least* role that something takes; *deed* completes "Only organizers can …".
+
+    A service token may do it with one of *scopes*, and what is public; nothing else.
+    """
 
     least: Role
     deed: str = "do this"
+    scopes: frozenset[str] = frozenset()
 
     def refusal(self) -> Forbidden:
         """Return the error for somebody whose role is not enough."""
@@ -50,14 +55,15 @@ class Right:
 
 PUBLIC = Right(ANYONE)  # of a draft event, whatever is public of it starts at COORGANIZER (404)
 SIGNED_IN = Right(USER)
+LIST_LINKS = Right(USER, scopes=frozenset({"read"}))
 EDIT_EVENT = Right(COORGANIZER, "change the event")
 DELETE_EVENT = Right(OWNER, "delete the event")
 MANAGE_TEAM = Right(OWNER, "see and change who works at the event")
 CONNECT = Right(ORGANIZER, "connect a Stripe account")
 DISCONNECT = Right(ORGANIZER, "disconnect the Stripe account")
 READ_HISTORY = Right(ORGANIZER, "see the history of connections")
-READ_PAYMENTS = Right(COORGANIZER, "see the payments")
-PAY = Right(ORGANIZER, "create and cancel test payments")
+READ_PAYMENTS = Right(COORGANIZER, "see the payments", frozenset({"read", "payments"}))
+PAY = Right(ORGANIZER, "create and cancel test payments", frozenset({"payments"}))
 PAY_LIVE = Right(ADMIN, "create and cancel live payments")
 CHANGE_SETTINGS = Right(ADMIN, "change the settings")
 CHECK_PLATFORM = Right(ADMIN, "check the platform's keys")
@@ -66,23 +72,45 @@ READ_AUDIT_TRAIL = Right(ADMIN, "read the audit trail")
 
 @dataclass(frozen=True)
 class Caller:
-    """Who is asking. `id` is None for somebody who has not signed in."""
+    """
+    Who is asking. `id` is None for somebody who has not signed in, and for a program: that has a
+    service token with *scopes*, for all events or for those of *event_ids*.
+    """
 
     id: int | None = None
     is_admin: bool = False
     session_id: str | None = None
     session_generation: int | None = None
     is_fresh: bool = False
+    service_token_id: int | None = None
+    scopes: frozenset[str] = frozenset()
+    event_ids: frozenset[int] | None = None
 
     @property
     def is_anonymous(self) -> bool:
         """Whether no token was sent."""
-        return self.id is None
+        return self.id is None and not self.is_service
 
-    def role(self, rank: int | None = None) -> Role:
+    @property
+    def is_service(self) -> bool:
+        """Whether it is a program with a service token."""
+        return self.service_token_id is not None
+
+    def covers(self, event_id: int) -> bool:
+        """Return whether a service token is good for the event."""
+        return self.is_service and (self.event_ids is None or event_id in self.event_ids)
+
+    def for_payments(self) -> "Caller":
+        """Return the caller as payments see it: a token that may pay may read what it paid."""
+        is_payer = "payments" in self.scopes
+        return replace(self, scopes=self.scopes | {"read"}) if is_payer else self
+
+    def role(self, event_id: int | None = None, rank: int | None = None) -> Role:
         """Return what the caller is, to the event at which they have the role of *rank*."""
         if self.is_admin:
             return ADMIN
+        if event_id is not None and "read" in self.scopes and self.covers(event_id):
+            return COORGANIZER
         if rank is not None:
             return Role(rank)
         return ANYONE if self.is_anonymous else USER
@@ -92,6 +120,31 @@ def require(role: Role, right: Right) -> None:
     """Raise Forbidden, saying who may, if *role* does not have *right*."""
     if role < right.least:
         raise right.refusal()
+
+
+def require_payment(event_id: int, role: Role, caller: Caller, *, livemode: bool) -> None:
+    """
+    Raise Forbidden unless *caller*, who is *role* at the event, may create and cancel payments.
+
+    Organizers may in test mode alone: live payments are the ticketing server's.
+    """
+    if caller.is_service:
+        if "payments" not in caller.scopes or not caller.covers(event_id):
+            raise Forbidden("This service token is not good for payments of this event.")
+        return
+    require(role, PAY_LIVE if livemode else PAY)
+
+
+def works_at(event_id: Any, caller: Caller) -> ColumnElement[bool]:
+    """Return the condition that *caller* is coorganizer of an event, or more."""
+    if not caller.is_service:
+        return has_role(event_id, caller.id)
+    if "read" not in caller.scopes:
+        return false()
+    covered: ColumnElement[bool] = (
+        true() if caller.event_ids is None else event_id.in_(caller.event_ids)
+    )
+    return covered
 
 
 def role_rank(event_id: Any, user_id: Any) -> ColumnElement[int | None]:

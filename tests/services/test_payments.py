@@ -247,7 +247,7 @@ class TestWebhooks:
         assert deliver(happened("succeeded", account, intent)).status_code == 503
 
     @pytest.mark.parametrize("intent", [None, "", 7, {"a": "b"}])
-    def test_an_event_of_another_shape_is_refused(self, pay, deliver, account, intent):
+    def test_an_event_that_names_no_payment_is_ignored(self, pay, deliver, account, intent):
         pay()
 
-        assert deliver(happened("succeeded", account, intent)).status_code == 400
+        assert deliver(happened("succeeded", account, intent)).status_code == 200

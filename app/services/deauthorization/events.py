@@ -110,10 +110,10 @@ def _read(content: Mapping[str, Any]) -> StripeEvent | None:
     return _with_payment(event, content) if event.is_about_payment else event
 
 
-def _with_payment(event: StripeEvent, content: Mapping[str, Any]) -> StripeEvent:
+def _with_payment(event: StripeEvent, content: Mapping[str, Any]) -> StripeEvent | None:
     intent = _object(content)
     if not _is_name(intent.get("id")):
-        raise _no_event()
+        return None
     metadata = intent.get("metadata")
     return replace(
         event, object_id=intent["id"], metadata=metadata if isinstance(metadata, dict) else {}

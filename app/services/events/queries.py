@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, bindparam, func, or_, select
 
-from app.auth.policy import COORGANIZER, Caller, Role, has_role, role_rank
+from app.auth.policy import COORGANIZER, Caller, Role, role_rank, works_at
 from app.db.pages import Page
 from app.errors import NotFound
 from app.extensions import db
@@ -65,7 +65,7 @@ def _find_one(
     row = db.session.execute(statement, {"caller_id": caller.id}).one_or_none()
     if row is None or row.deleted_at is not None:
         raise NotFound(THERE_IS_NONE, field=field)
-    role = caller.role(row.rank)
+    role = caller.role(row.id, row.rank)
     if row.state == "draft" and role < COORGANIZER:
         raise NotFound(THERE_IS_NONE, field=field)
     return row, FoundEvent(**{name: getattr(row, name) for name in DECISIVE}, role=role)
@@ -161,12 +161,12 @@ def _is_visible(caller: Caller) -> ColumnElement[bool]:
     there = Event.deleted_at.is_(None)
     if caller.is_admin:
         return there
-    return there & or_(Event.state == "published", has_role(Event.id, caller.id))
+    return there & or_(Event.state == "published", works_at(Event.id, caller))
 
 
 def _to_view(row: Row[Any], caller: Caller) -> EventView:
     """Return the event with what is linked, unless *caller* may not see that."""
-    role, link = caller.role(row.rank), row.StripeAuthorization
+    role, link = caller.role(row.id, row.rank), row.StripeAuthorization
     is_linked = link is not None and row.can_pay_by_stripe
     may_see = link is not None and (is_linked or role >= COORGANIZER)
     return EventView(

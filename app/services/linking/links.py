@@ -1,12 +1,12 @@
 """Reading links: who sees which. Each is read in one statement, without ORM objects."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, bindparam, func, select
 
-from app.auth.policy import COORGANIZER, Caller, Role, has_role, role_rank
+from app.auth.policy import COORGANIZER, Caller, Role, has_role, role_rank, works_at
 from app.db.compiled import CompiledSelect
 from app.db.pages import Page, PagedQuery
 from app.db.reads import read
@@ -111,18 +111,21 @@ def read_event_authorization(event_reference: str, caller: Caller) -> Authorizat
 
 def list_authorizations(caller: Caller, page: Page) -> tuple[int, list[AuthorizationView]]:
     """Return how many links *caller* may see in full, of either mode, and a page of them."""
-    listing = ALL if caller.is_admin else OWN
+    if caller.is_service:
+        page = replace(page, filters=[*page.filters, works_at(Event.id, caller)])
+    listing = ALL if caller.is_admin or caller.is_service else OWN
     total, rows = listing.read(page, {"caller_id": caller.id})
-    return total, [to_view(row, caller.role(row.rank)) for row in rows]
+    return total, [to_view(row, caller.role(row.event_id, row.rank)) for row in rows]
 
 
 def _read_one(
     statement: CompiledSelect, parameters: dict[str, Any], caller: Caller
 ) -> AuthorizationView:
     rows = read(statement, {**parameters, "caller_id": caller.id})
-    if not rows or not (rows[0].is_public or caller.role(rows[0].rank) >= COORGANIZER):
+    role = caller.role(rows[0].event_id, rows[0].rank) if rows else None
+    if role is None or not (rows[0].is_public or role >= COORGANIZER):
         raise NotFound(NOT_LINKED)
-    return to_view(rows[0], caller.role(rows[0].rank))
+    return to_view(rows[0], role)
 
 
 def to_view(row: Row[Any] | StripeAuthorization, role: Role) -> AuthorizationView:

@@ -1,6 +1,6 @@
 """Canceling a payment at Stripe."""
 
-from app.auth.policy import PAY, PAY_LIVE, Caller, require
+from app.auth.policy import Caller, require_payment
 from app.clients.stripe import AccountNotConnected, StripeConnect
 from app.clients.stripe import PaymentIntent as StripeIntent
 from app.errors import Conflict, StripeRefused
@@ -19,7 +19,7 @@ def cancel_payment(payment_id: str, caller: Caller, stripe: StripeConnect) -> Pa
     Raises NotFound, Forbidden, Conflict where it cannot be canceled (any more), and a StripeError.
     """
     row, role = find_payment(payment_id, caller)
-    require(role, PAY_LIVE if row.livemode else PAY)
+    require_payment(row.event_id, role, caller, livemode=row.livemode)
     if row.stripe_status == "canceled":
         return read_view(row.id)
     if row.stripe_payment_intent_id is None:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.auth.policy import PAY, PAY_LIVE, require
+from app.auth.policy import require_payment
 from app.clients.stripe import StripeConnect
 from app.db.clock import current_time
 from app.db.transactions import transaction
@@ -25,8 +25,9 @@ from app.errors import (
     StripeDisabled,
     StripeNotConfigured,
 )
-from app.models import Event, PaymentIntent, Setting, StripeAuthorization
+from app.models import PaymentIntent, Setting, StripeAuthorization
 from app.services.events.queries import find_event
+from app.services.events.views import FoundEvent
 from app.services.payments.outcome import LEASE, Known, next_step
 from app.services.payments.request import PaymentRequest
 from app.services.platform.registration import Platform, platform_of
@@ -94,9 +95,9 @@ def reclaim_payment(
 def _claim(
     session: Session, request: PaymentRequest, stripe: StripeConnect, reserve: Callable[[], Any]
 ) -> Claim | Created:
-    event = find_event(request.event, request.caller, field="event")
+    event = find_event(request.event, request.caller.for_payments(), field="event")
     setting = session.get_one(Setting, 1, populate_existing=True)
-    require(event.role, PAY_LIVE if setting.livemode else PAY)
+    require_payment(event.id, event.role, request.caller, livemode=setting.livemode)
     now = current_time(session)
     known = _find(session, event.id, request.idempotency_key)
     if known is not None:
@@ -169,7 +170,7 @@ def _under_way(seconds: int) -> Conflict:
     )
 
 
-def _check(session: Session, event: Event, platform: Platform) -> StripeAuthorization:
+def _check(session: Session, event: FoundEvent, platform: Platform) -> StripeAuthorization:
     """Return the link that is paid to; refuse an event that cannot be paid for."""
     if not event.can_pay_by_stripe:
         raise StripeDisabled("Payment by Stripe is switched off for this event.", field="event")
@@ -192,7 +193,9 @@ def _not_configured() -> StripeNotConfigured:
     )
 
 
-def _new_row(request: PaymentRequest, event: Event, link: StripeAuthorization) -> PaymentIntent:
+def _new_row(
+    request: PaymentRequest, event: FoundEvent, link: StripeAuthorization
+) -> PaymentIntent:
     currency = request.currency or event.payment_currency
     if currency is None:
         raise Invalid("Name the currency: the event has none.", field="currency")

@@ -74,7 +74,7 @@ def find_payment(payment_id: str, caller: Caller) -> tuple[PaymentIntent, Role]:
     row = db.session.get(PaymentIntent, read_id(payment_id), populate_existing=True)
     if row is None:
         raise NotFound(NO_PAYMENT)
-    return row, find_event(str(row.event_id), caller).role
+    return row, find_event(str(row.event_id), caller.for_payments()).role
 
 
 def read_payment(payment_id: str, caller: Caller) -> PaymentView:
@@ -92,7 +92,7 @@ def list_payments(
 
     Raises NotFound, Forbidden.
     """
-    event = find_event(event_reference, caller)
+    event = find_event(event_reference, caller.for_payments())
     require(event.role, READ_PAYMENTS)
     conditions = [PaymentIntent.event_id == event.id, *page.filters]
     count = db.session.scalar(select(func.count()).select_from(PaymentIntent).where(*conditions))
