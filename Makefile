@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test torture bench lint format check migrations lock migration clean
+.PHONY: help run test torture bench lint format check migrations examples lock migration clean
 
 PY := .venv/bin/python
 # Stamps: what .venv was last filled from. Newer lock files fill it again.
@@ -56,6 +56,9 @@ check: lint test migrations ## All of lint and test, then every migration up and
 migrations: $(DEV) ## Migrations up, down and up again, on SQLite and PostgreSQL
 	@sh scripts/install-postgresql.sh
 	@$(PY) -m tests.migration_round_trip
+
+examples: $(DEV) ## Record the examples of the API's description anew
+	@$(PY) -m tests.http.recording
 
 lock: $(DEV) ## Write requirements*.txt anew from requirements*.in (ARGS="--upgrade" for newer ones below)
 	@sh scripts/lock.sh $(ARGS)

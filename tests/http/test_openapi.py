@@ -1,6 +1,7 @@
 """`/openapi.json` and `/docs`: valid, equal to the table of routes, and true of real answers."""
 
 import json
+import re
 
 import jsonschema
 import pytest
@@ -8,8 +9,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app.errors import ServiceError
 from app.http.openapi.document import describe
+from app.http.openapi.examples import recorded
 from app.routes import ROUTES
 from tests.callers import link_document
+from tests.http import recording
 from tests.processes import run_manage
 
 DOCUMENT = describe(ROUTES)
@@ -49,7 +52,31 @@ stripe-timeout 504
 not-saved 503
 unavailable 503
 internal 500
+not-linked 409
+idempotency-conflict 409
 """
+# Not JSON, the same under another address, or another operation's in all but the address.
+WITHOUT_EXAMPLE = {
+    "GET /metrics",
+    "GET /openapi.json",
+    "GET /docs",
+    "GET /docs/<file>",
+    "POST /v1/auth/login",
+    "GET /v1/settings/<setting>",
+    "PATCH /v1/settings/<setting>",
+    "PATCH /v1/events/<event>/stripe-authorization",
+    "DELETE /v1/events/<event>/stripe-authorization",
+    "POST /stripe/webhooks",  # Stripe's own, signed
+    "POST /stripe/webhooks/",
+}
+
+
+@pytest.fixture(params=["sqlite"], name="database_url")
+def _database_url(tmp_path, sqlite_template):
+    """One database: what is described here does not depend on SQL."""
+    path = tmp_path / "app.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    return f"sqlite:///{path}"
 
 
 def test_the_document_is_valid_openapi():
@@ -129,6 +156,81 @@ def test_real_answers_follow_the_schemas(client, make, stripe, platform):
         schema = described["content"]["application/vnd.api+json"]["schema"]
         whole = {**schema, "components": DOCUMENT["components"]}
         jsonschema.validate(response.json, whole)
+
+
+class TestTheExamples:
+    """Real bodies, recorded by `make examples`."""
+
+    def test_they_are_what_the_application_says_today(self):
+        today = recording.play()
+
+        assert recording.shape(today) == recording.shape(recorded()), "Run: make examples"
+
+    def test_each_belongs_to_an_operation(self):
+        assert set(recorded()) <= set(recording.described())
+
+    @pytest.mark.parametrize("name", sorted(recorded()))
+    def test_they_follow_their_schemas(self, name):
+        method, _, address = name.partition(" ")
+        operation = DOCUMENT["paths"][address.replace("<", "{").replace(">", "}")][method.lower()]
+        shown = [operation["responses"][status] for status in recorded()[name]["responses"]]
+        if "request" in recorded()[name]:
+            shown.append(operation["requestBody"])
+
+        for described in shown:
+            for content in described["content"].values():
+                whole = {**content["schema"], "components": DOCUMENT["components"]}
+                jsonschema.validate(content["example"], whole)
+
+    def test_no_operation_that_succeeds_without_a_person_at_stripe_is_without_one(self):
+        without = {
+            name
+            for name in recording.described()
+            if name not in recorded() and "relationships" not in name
+        }
+
+        assert without <= WITHOUT_EXAMPLE
+
+    def test_they_hold_no_secret(self):
+        text = json.dumps(recorded(), ensure_ascii=False)
+
+        assert not re.search(r"\b(sk|rk|whsec|rt)_(?!(live|test)_…)\w*[A-Za-z0-9]{12}", text)
+        assert "127.0.0.1" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "header"),
+    [
+        ("POST /v1/stripe-authorizations", "201", "Location"),
+        ("GET /v1/events/{event}/stripe-authorization", "200", "ETag"),
+        ("GET /v1/events/{event}/stripe-authorization", "304", "ETag"),
+        ("POST /auth/session", "429", "Retry-After"),
+        ("POST /v1/stripe-authorizations", "409", "Retry-After"),
+        ("POST /v1/stripe-authorizations", "503", "Retry-After"),
+        ("GET /v1/stripe-authorizations", "401", "WWW-Authenticate"),
+    ],
+)
+def test_a_header_that_clients_use_is_described(name, status, header):
+    method, _, path = name.partition(" ")
+
+    assert header in DOCUMENT["paths"][path][method.lower()]["responses"][status]["headers"]
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+def test_every_answer_says_that_it_carries_the_id_of_the_request(path, method, operation):
+    for response in operation["responses"].values():
+        assert "X-Request-ID" in response["headers"]
+
+
+def test_every_filter_and_sort_of_a_collection_is_described():
+    for route in ROUTES:
+        for address in route.addresses if "GET" in route.rights else ():
+            path = address.replace("<", "{").replace(">", "}")
+            told = {each["name"]: each for each in DOCUMENT["paths"][path]["get"]["parameters"]}
+            for name in getattr(route.view, "filters", ()):
+                assert f"filter[{name}]" in told
+            for name in getattr(route.view, "sorts", ()):
+                assert f"`{name}`" in told["sort"]["description"]
 
 
 def test_every_error_class_with_a_code_of_its_own_says_when_it_is_raised():

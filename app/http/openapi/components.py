@@ -49,8 +49,15 @@ ERRORS: Json = {
                 },
             },
         },
-        "error": {"type": "string", "description": "At the addresses for signing in alone."},
         "jsonapi": JSONAPI,
+    },
+}
+SIGN_IN_REFUSAL: Json = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {"type": "string", "description": "One sentence for the reader."},
+        **ERRORS["properties"],
     },
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 from apispec import APISpec
 from flask import Response, current_app, json
 
-from app.http.openapi.components import ERRORS, Components
+from app.http.openapi.components import ERRORS, SIGN_IN_REFUSAL, Components
 from app.http.openapi.operations import operation_of
 from app.http.routing import Route, routes_of
 
@@ -50,6 +50,7 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
     for name, scheme in SECURITY.items():
         spec.components.security_scheme(name, scheme)
     spec.components.schema("Errors", ERRORS)
+    spec.components.schema("SignInRefusal", SIGN_IN_REFUSAL)
     components = Components(spec)
     for route in routes:
         for address in route.addresses:

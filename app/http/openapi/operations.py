@@ -6,8 +6,12 @@ from typing import Any
 
 from app.auth.policy import ANYONE, Right
 from app.errors import ServiceError
+from app.http.openapi import headers
 from app.http.openapi.components import Components, Json
+from app.http.openapi.examples import with_example
+from app.http.openapi.plain import ANSWERS, BODIES
 from app.http.openapi.refusals import refusals_of
+from app.http.openapi.summaries import SUMMARIES
 from app.http.routing import Route
 from app.jsonapi.query import DEFAULT_SIZE, LARGEST_SIZE
 from app.jsonapi.resources import RelationshipResource, StrictResource
@@ -22,7 +26,6 @@ WHO = {
     "ADMIN": "Administrators.",
 }
 REPEATABLE = {"POST /v1/stripe-authorizations", "POST /v1/payment-intents"}
-REQUEST_ID = {"description": "The id of the request.", "schema": {"type": "string"}}
 
 
 def operation_of(route: Route, address: str, method: str, components: Components) -> Json:
@@ -31,16 +34,16 @@ def operation_of(route: Route, address: str, method: str, components: Components
     operation: Json = {
         "operationId": f"{method.lower()}-{re.sub(r'[^a-z0-9]+', '-', address).lstrip('-')}",
         "tags": [_tag(address)],
-        "summary": _summary(route.view, method),
+        "summary": _summary(route, method),
         "description": f"**Who**: {WHO[right.least.name]}",
         "parameters": [*_path(address), *_query(route.view, method)],
         "responses": _responses(route, address, method, components),
         "security": _security(address, right),
     }
-    body = _body(route, method, components)
+    body = _body(route, address, method, components)
     if body is not None:
         operation["requestBody"] = body
-    return operation
+    return with_example(operation, f"{method} {route.addresses[0]}")
 
 
 def _tag(address: str) -> str:
@@ -48,8 +51,12 @@ def _tag(address: str) -> str:
     return parts[0]
 
 
-def _summary(view: Any, method: str) -> str:
-    """Return the first paragraph of what is said of the method, or else of the whole view."""
+def _summary(route: Route, method: str) -> str:
+    """Return what the method is for; else the first paragraph of what its view says."""
+    summary = SUMMARIES.get(f"{method} {route.addresses[0]}")
+    if summary is not None:
+        return summary
+    view = route.view
     handler = vars(view).get(method.lower()) if inspect.isclass(view) else view
     text = getattr(handler, "__doc__", None) or inspect.getdoc(view) or ""
     return " ".join(text.strip().split("\n\n")[0].split())
@@ -114,7 +121,7 @@ def _parameter(name: str, schema: Json, description: str = "") -> Json:
     return {**found, "description": description} if description else found
 
 
-def _body(route: Route, method: str, components: Components) -> Json | None:
+def _body(route: Route, address: str, method: str, components: Components) -> Json | None:
     if method not in ("POST", "PATCH"):
         return None
     if _is_document(route.view):
@@ -122,27 +129,43 @@ def _body(route: Route, method: str, components: Components) -> Json | None:
         written = getattr(route.view, "change_schema", None) if is_change else None
         schema = components.body_of(written or route.view.schema, is_change=is_change)
         return {"required": True, "content": {JSON_API: {"schema": schema}}}
-    return {"content": {"application/json": {"schema": {"type": "object"}}}}
+    schema = BODIES.get(route.addresses[0])
+    return (
+        {"required": True, "content": {"application/json": {"schema": schema}}} if schema else None
+    )
 
 
 def _responses(route: Route, address: str, method: str, components: Components) -> Json:
-    found: Json = {str(_success(route, method)): _answer(route, method, components)}
-    if f"{method} {address}" in REPEATABLE:
-        found["200"] = found["201"]  # the same had been done before
+    success = _success(route, method)
+    found: Json = {str(success): _answer(route, method, components)}
+    if f"{method} {address}" in REPEATABLE:  # the same had been done before
+        found["200"] = {**found["201"], "headers": headers.of_answer(200, is_public=False)}
+    if _is_public(route, method):
+        found["304"] = {
+            "description": "What `If-None-Match` names is still right.",
+            "headers": headers.of_answer(304, is_public=True),
+        }
     by_status: dict[int, dict[str, type[ServiceError]]] = {}
     for error in refusals_of(route, address, method):
         by_status.setdefault(error.status, {}).setdefault(error.code, error)
     for status, errors in sorted(by_status.items()):
-        found[str(status)] = {
-            "description": "\n".join(
-                f"* `{code}`: {' '.join((error.__doc__ or '').strip().split())}"
-                for code, error in errors.items()
-            ),
-            "x-codes": list(errors),
-            "headers": {"X-Request-ID": REQUEST_ID},
-            "content": {JSON_API: {"schema": {"$ref": "#/components/schemas/Errors"}}},
-        }
+        found[str(status)] = _refusal(errors, is_plain=route.plain_json)
     return found
+
+
+def _refusal(errors: dict[str, type[ServiceError]], *, is_plain: bool) -> Json:
+    """Describe refusals of one status. Signing in has `error`, a document beside it or not."""
+    kinds = ("application/json", JSON_API) if is_plain else (JSON_API,)
+    name = "SignInRefusal" if is_plain else "Errors"
+    return {
+        "description": "\n".join(
+            f"* `{code}`: {' '.join((error.__doc__ or '').strip().split())}"
+            for code, error in errors.items()
+        ),
+        "x-codes": list(errors),
+        "headers": headers.of_refusal(errors.values()),
+        "content": {kind: {"schema": {"$ref": f"#/components/schemas/{name}"}} for kind in kinds},
+    }
 
 
 def _success(route: Route, method: str) -> int:
@@ -150,11 +173,9 @@ def _success(route: Route, method: str) -> int:
 
 
 def _answer(route: Route, method: str, components: Components) -> Json:
-    view = route.view
-    headers: Json = {"X-Request-ID": REQUEST_ID}
-    if method == "GET" and route.rights["GET"].least == ANYONE and _is_resource(view):
-        headers["ETag"] = {"description": "For `If-None-Match`.", "schema": {"type": "string"}}
-    answer: Json = {"description": "Done.", "headers": headers}
+    view, status = route.view, _success(route, method)
+    shown = headers.of_answer(status, is_public=_is_public(route, method))
+    answer: Json = {"description": "Done.", "headers": shown}
     if _is_document(view) and method != "DELETE":
         is_page = view.is_collection and method == "GET"
         schema = components.document_of(view.schema, is_collection=is_page)
@@ -162,8 +183,15 @@ def _answer(route: Route, method: str, components: Components) -> Json:
     elif _is_resource(view):
         answer["content"] = {JSON_API: {"schema": {"type": "object"}}}
     elif not _is_text(route):
-        answer["content"] = {"application/json": {"schema": {"type": "object"}}}
+        schema = ANSWERS.get(route.addresses[0], {"type": "object"})
+        answer["content"] = {"application/json": {"schema": schema}}
     return answer
+
+
+def _is_public(route: Route, method: str) -> bool:
+    """Whether anybody may read it, so that a cache may keep it and ask again by its ETag."""
+    is_read = method == "GET" and _is_resource(route.view)
+    return is_read and route.rights["GET"].least == ANYONE
 
 
 def _is_text(route: Route) -> bool:
