@@ -56,13 +56,20 @@ class Answer:
 
 
 def ask(
-    base: str, method: str, path: str, body: Any = None, *, token: str = "", timeout: float = 60
+    base: str,
+    method: str,
+    path: str,
+    body: Any = None,
+    *,
+    token: str = "",
+    scheme: str = "JWT",
+    timeout: float = 60,
 ) -> Answer:
     """Send one request over a connection of its own; what the network does is never raised."""
     host = base.removeprefix("http://")
     headers = {"Accept": JSON_API, "Content-Type": JSON_API, "Connection": "close"}
     if token:
-        headers["Authorization"] = f"JWT {token}"
+        headers["Authorization"] = f"{scheme} {token}"
     started = time.monotonic()
     connection = http.client.HTTPConnection(host, timeout=timeout)
     try:
