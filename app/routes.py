@@ -11,6 +11,7 @@ from app.api import (
     payment_intents,
     sessions,
     settings,
+    stripe_accounts,
     stripe_authorization_requests,
     stripe_authorizations,
     stripe_checks,
@@ -116,6 +117,12 @@ ROUTES = (
         ("/v1/events/<event>/stripe-link-attempts",),
         stripe_link_attempts.EventStripeLinkAttempts,
         {"GET": READ_HISTORY},
+    ),
+    Route(("/v1/stripe-accounts",), stripe_accounts.StripeAccountList, {"GET": SIGNED_IN}),
+    Route(
+        ("/v1/stripe-accounts/<account>",),
+        stripe_accounts.StripeAccountDetail,
+        {"GET": SIGNED_IN},
     ),
     Route(
         ("/v1/stripe-authorization-requests",),

@@ -57,6 +57,11 @@ class SettingSchema(Schema):
             error="The mode must be debug (test keys) or production (live keys).",
         )
     )
+    stripe_connect_method = Text(
+        validate=validate.OneOf(
+            ["oauth", "onboarding"], error="Organizers connect by oauth or by onboarding."
+        )
+    )
     is_stripe_activated = Flag(dump_only=True)
     stripe_client_id = Key()
     stripe_publishable_key = Key()

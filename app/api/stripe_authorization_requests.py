@@ -9,7 +9,8 @@ from app.api.event_schema import to_event
 from app.auth.guard import current_caller
 from app.jsonapi.fields import Moment, Text
 from app.jsonapi.resources import CollectionResource, Schema, dasherize
-from app.services.linking.authorization_requests import AuthorizationRequest, create_request
+from app.services.linking.authorization_requests import AuthorizationRequest
+from app.services.linking.connect import request_connection
 
 
 class StripeAuthorizationRequestSchema(Schema):
@@ -34,10 +35,11 @@ class StripeAuthorizationRequestList(CollectionResource):
 
     def create_object(self, data: dict[str, Any], kwargs: dict[str, Any]) -> AuthorizationRequest:
         config = current_app.extensions["config"]
-        return create_request(
+        return request_connection(
             data["event"],
             current_caller(),
             redirect_uri=data.get("redirect_uri"),
             allowed_uris=config.stripe_redirect_uris,
             connect_url=config.stripe_connect_url,
+            stripe=current_app.extensions["stripe"],
         )

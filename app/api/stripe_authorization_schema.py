@@ -67,6 +67,7 @@ class StripeAuthorizationSchema(Schema):
         ),
     )
     state = Text(load_only=True)
+    account = Related(type_="stripe-account", load_only=True)
     event = Related(
         type_="event",
         schema="EventSchema",
@@ -82,10 +83,11 @@ class StripeAuthorizationSchema(Schema):
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def check_source(self, data: dict[str, Any], document: dict[str, Any], **kwargs: Any) -> None:
         """Refuse a document that says no way of connecting, together with its other faults."""
-        given = document["data"]["attributes"]
+        given, related = (document["data"][name] for name in ("attributes", "relationships"))
+        account = "" if "account" in related else None
         code = "" if "stripe-auth-code" in given else None  # whatever it is, its field judges it
         try:
-            choose_method(code, None, given.get("state"))
+            choose_method(code, account, given.get("state"))
         except Invalid as error:
             raise ValidationError(error.detail, "stripe_auth_code") from None
 

@@ -160,6 +160,7 @@ def _link_request(event: str, data: dict[str, Any], *, replacing: int | None = N
         event=event,
         caller=current_caller(),
         code=data.get("stripe_auth_code"),
+        account_id=data.get("account"),
         state=data.get("state"),
         publishable_key=data.get("stripe_publishable_key"),
         state_required=config.stripe_require_state,

@@ -6,6 +6,7 @@ from app.models.imported_row import ImportedRole, ImportedRow
 from app.models.payment_intent import PaymentIntent
 from app.models.service_token import ServiceToken
 from app.models.setting import Setting
+from app.models.stripe_account import StripeAccount
 from app.models.stripe_authorization import StripeAuthorization
 from app.models.stripe_authorization_request import StripeAuthorizationRequest
 from app.models.stripe_deauthorization import StripeDeauthorization
@@ -22,6 +23,7 @@ __all__ = [
     "PaymentIntent",
     "ServiceToken",
     "Setting",
+    "StripeAccount",
     "StripeAuthorization",
     "StripeAuthorizationRequest",
     "StripeDeauthorization",

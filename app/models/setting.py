@@ -26,6 +26,9 @@ class Setting(db.Model):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, default=1)
     stripe_mode: Mapped[str] = mapped_column(String(16), default="debug", server_default="debug")
+    stripe_connect_method: Mapped[str] = mapped_column(
+        String(16), default="oauth", server_default="oauth"
+    )
     updated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     sealed_stripe_client_id: Mapped[Sealed | None] = mapped_column(

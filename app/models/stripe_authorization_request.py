@@ -15,6 +15,8 @@ class StripeAuthorizationRequest(db.Model):
     A state that was issued, kept only as a SHA-256 hash.
 
     `used_at` is set when an attempt consumes it, and emptied again if nothing was sent to Stripe.
+    `account_id` is the row of `stripe_accounts` that an onboarding is about, null for OAuth; such a
+    state is consumed by linking alone.
     """
 
     __tablename__ = "stripe_authorization_requests"
@@ -25,6 +27,7 @@ class StripeAuthorizationRequest(db.Model):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     event_id: Mapped[int] = mapped_column(ForeignKey("events.id", ondelete="CASCADE"))
     livemode: Mapped[bool]
+    account_id: Mapped[int | None]
     redirect_uri: Mapped[str] = mapped_column(String(2000))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=database_now())
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)

@@ -21,7 +21,7 @@ from typing import Literal
 from app.errors import ServiceError, StripeRejectedPlatform
 from app.models.outbox import OutboxRow
 
-Delivery = Literal["done", "pending", "in-delivery"]
+Delivery = Literal["done", "kept", "pending", "in-delivery"]
 LEASE = timedelta(seconds=10)  # beyond the time that the other server has to answer
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=6)
 

@@ -26,6 +26,8 @@ GET /v1/events/<event>/users-events-roles
 GET /v1/payment-intents/<payment>
 GET /v1/settings
 GET /v1/settings/<setting>
+GET /v1/stripe-accounts
+GET /v1/stripe-accounts/<account>
 GET /v1/stripe-authorizations
 GET /v1/stripe-authorizations/<authorization>
 GET /v1/stripe-authorizations/<authorization>/event

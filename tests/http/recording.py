@@ -176,6 +176,9 @@ def _link(recorder: Recorder, organizer: Client, stripe: StripeWorld, event: str
         anybody, "GET", "/v1/events/<event>/relationships/stripe-authorization", event=event
     )
     recorder.send(organizer, "GET", "/v1/events/<event>/stripe-link-attempts", event=event)
+    accounts = recorder.send(organizer, "GET", "/v1/stripe-accounts")
+    account = accounts["data"][0]["id"]
+    recorder.send(organizer, "GET", "/v1/stripe-accounts/<account>", account=account)
     other = document("stripe-authorization", link, stripe_auth_code=stripe.code(stripe.accounts[1]))
     recorder.send(organizer, "PATCH", f"{links}/<authorization>", other, authorization=link)
     return str(link)

@@ -19,7 +19,12 @@ from app.errors import (
     StripeModeMismatch,
     StripeNotConfigured,
 )
-from app.models import StripeAuthorization, StripeAuthorizationRequest, StripeLinkAttempt
+from app.models import (
+    StripeAccount,
+    StripeAuthorization,
+    StripeAuthorizationRequest,
+    StripeLinkAttempt,
+)
 from app.services.linking.admission import StartFacts, judge_start
 from app.services.linking.request import LinkRequest, choose_method
 from app.services.platform.registration import Platform
@@ -236,3 +241,91 @@ def test_none_or_several_ways_are_refused_about_the_code(source):
         choose_method(*source)
 
     assert raised.value.field == "code"
+
+
+BY_ACCOUNT = {"code": None, "account_id": "acct_1"}
+BY_STATE = {"code": None, "state": "s"}
+MINE = {"may_use": True}
+
+
+def onboarding(**attributes):
+    given = {"id": 3, "stripe_user_id": "acct_1", "livemode": False, "connected_by_id": OWNER}
+    return StripeAccount(**{**given, **attributes})
+
+
+def test_an_account_of_the_callers_own_may_start_in_either_method():
+    for method in ("oauth", "onboarding"):
+        assert judge({**MINE, "connect_method": method}, BY_ACCOUNT) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "facts"),
+    [
+        (Forbidden, {"role": COORGANIZER, "may_use": False}),
+        (Invalid, {"may_use": False, "can_pay_by_stripe": False}),
+        (StripeDisabled, {"can_pay_by_stripe": False, "current": attempt()}),
+        (LinkInProgress, {"current": attempt(), "link": link(stripe_user_id="acct_2")}),
+        (AlreadyLinked, {"link": link(stripe_user_id="acct_2"), "platform": UNCONFIGURED}),
+        (StripeNotConfigured, {"platform": UNCONFIGURED}),
+    ],
+)
+def test_the_checks_of_an_account_have_their_order(error, facts):
+    with pytest.raises(error):
+        judge({**MINE, **facts}, BY_ACCOUNT)
+
+
+def test_an_account_needs_no_client_id():
+    assert judge({**MINE, "platform": replace(PLATFORM, client_id="")}, BY_ACCOUNT) is None
+
+
+def test_the_account_that_is_linked_already_is_the_answer():
+    made = link(stripe_user_id="acct_1")
+    facts = {**MINE, "link": made, "can_pay_by_stripe": False}
+
+    assert judge(facts, BY_ACCOUNT) is made
+    assert judge(facts, {**BY_ACCOUNT, "replacing": made.id}) is made
+
+
+def test_a_code_alone_is_no_way_to_connect_where_organizers_onboard():
+    with pytest.raises(Invalid) as refusal:
+        judge({"connect_method": "onboarding"})
+    assert refusal.value.field == "code"
+
+
+def test_an_onboarding_starts_by_its_state_whatever_the_setting_is():
+    for method in ("oauth", "onboarding"):
+        facts = {"trip": trip(), "onboarded": onboarding(), "connect_method": method}
+        assert judge(facts, BY_STATE) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "facts"),
+    [
+        (StateInvalid, {}),
+        (StateInvalid, {"trip": trip(user_id=OWNER + 1), "onboarded": onboarding()}),
+        (StateInvalid, {"trip": trip(event_id=OTHER_EVENT), "onboarded": onboarding()}),
+        (StateInvalid, {"trip": trip(livemode=True), "onboarded": onboarding()}),
+        (StateInvalid, {"trip": trip(expires_at=BEFORE), "onboarded": onboarding()}),
+        (StateInvalid, {"trip": trip(used_at=BEFORE), "onboarded": onboarding()}),
+        (StateInvalid, {"trip": trip(), "onboarded": onboarding(disconnected_at=BEFORE)}),
+        (Invalid, {"trip": trip()}),
+    ],
+)
+def test_a_state_alone_must_be_of_an_onboarding_of_the_callers(error, facts):
+    with pytest.raises(error):
+        judge(facts, BY_STATE)
+
+
+def test_a_code_does_not_come_with_the_state_of_an_onboarding():
+    with pytest.raises(StateInvalid):
+        judge({"trip": trip(), "onboarded": onboarding()}, {"state": "s"})
+
+
+def test_the_state_that_made_the_link_gives_it_again_to_its_user_alone():
+    made = link(stripe_user_id="acct_1")
+    spent = trip(used_at=BEFORE)
+    facts = {"trip": spent, "onboarded": onboarding(), "known_link": made, "link": made}
+
+    assert judge(facts, BY_STATE) is made
+    with pytest.raises(AlreadyLinked):
+        judge({**facts, "trip": trip(used_at=BEFORE, user_id=OWNER + 1)}, BY_STATE)

@@ -3,6 +3,7 @@
 from app.clients.stripe.accounts import Accounts, account_form
 from app.clients.stripe.oauth import OAuth
 from app.clients.stripe.outcomes import (
+    AccountControlled,
     AccountDeleted,
     AccountNotConnected,
     AccountUnknown,
@@ -22,6 +23,7 @@ from app.clients.stripe.values import (
 )
 
 __all__ = [
+    "AccountControlled",
     "AccountDeleted",
     "AccountLink",
     "AccountNotConnected",

@@ -33,7 +33,7 @@ class OAuth(Calls):
         Disconnect *account_id* from the platform; takes a place itself. Idempotent.
 
         Disconnects the account, not one grant of it: every link to this account in this mode ends.
-        Raises a StripeError.
+        Raises AccountControlled for one that a platform created, else a StripeError.
         """
         with self.reserve():
             answer = self._deauthorize(account_id, client_id, secret_key)

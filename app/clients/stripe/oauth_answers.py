@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from app.clients.stripe.outcomes import AccountControlled
 from app.clients.stripe.reading import LINKING, MAINTENANCE, Reading
 from app.clients.stripe.transport import Answer
 from app.clients.stripe.values import (
@@ -14,6 +15,7 @@ from app.clients.stripe.values import (
 from app.errors import StripeError, StripeModeMismatch, StripeRefused
 
 _ACCOUNT_ID = re.compile(r"acct_[A-Za-z0-9]{1,64}")
+CONTROLLED = "no_deauth_on_controlled_account"
 _TOKEN = re.compile(r"[!-~]{1,500}")
 _TOKENS = ("access_token", "refresh_token", "stripe_publishable_key")
 _MODES_MIXED = re.compile(
@@ -47,12 +49,14 @@ def judge_deauthorization(answer: Answer, account_id: str, *, hide: Iterable[str
     Return if the account is cut off, now or before. Raises a StripeError otherwise.
 
     Stripe answers 401 both where nothing is connected and where it knows no such application;
-    only the first is done.
+    only the first is done. Raises AccountControlled where it never will be.
     """
     reading = Reading(answer, MAINTENANCE, hide)
     reading.require_judgement()
     if _is_gone(reading, account_id):
         return
+    if reading.error_code == CONTROLLED or reading.says(CONTROLLED):
+        raise AccountControlled(account_id)
     if reading.status == 401:
         raise reading.rejected_platform()
     content = reading.require_object()

@@ -15,6 +15,10 @@ class AccountNotConnected(Exception):
     """
 
 
+class AccountControlled(Exception):
+    """Stripe says `no_deauth_on_controlled_account`: a platform created it, so it stays."""
+
+
 class KeyLacksPermission(StripeRejectedPlatform):
     """Stripe says 403 for another reason: the key is restricted, or the platform itself is."""
 

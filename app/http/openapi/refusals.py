@@ -25,6 +25,7 @@ LINKING: Refusals = (
     errors.Conflict,
     errors.StateInvalid,
     errors.CodeAlreadyUsed,
+    errors.OnboardingIncomplete,
     errors.NotSaved,
     *STRIPE,
 )
@@ -36,7 +37,11 @@ OWN: dict[str, Refusals] = {
     "DELETE /v1/stripe-authorizations/<authorization>": (errors.LinkInProgress, errors.Conflict),
     "DELETE /v1/events/<event>/stripe-authorization": (errors.LinkInProgress, errors.Conflict),
     "DELETE /v1/events/<event>": (errors.LinkInProgress, errors.Conflict),
-    "POST /v1/stripe-authorization-requests": (errors.StripeNotConfigured,),
+    "POST /v1/stripe-authorization-requests": (
+        errors.StripeNotConfigured,
+        errors.Conflict,
+        *STRIPE,
+    ),
     "POST /v1/users-events-roles": (errors.Conflict, errors.RateLimited),
     "DELETE /v1/users-events-roles/<role>": (errors.Conflict,),
     "GET /v1/settings": (errors.Forbidden, errors.RateLimited),

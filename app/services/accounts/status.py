@@ -17,9 +17,9 @@ from app.db.clock import current_time
 from app.db.reads import read_time
 from app.db.transactions import transaction
 from app.errors import StripeBusy, StripeError, StripeRejectedPlatform
-from app.models import StripeAuthorization
+from app.models import StripeAccount, StripeAuthorization
 from app.security.logs import log
-from app.services.accounts import disconnection
+from app.services.accounts import connections, disconnection
 from app.services.accounts.links import AccountKey, find_links, is_link_to, lock_accounts
 from app.services.deauthorization import outbox
 from app.services.platform.identity import find_platform_id, known_platform_id
@@ -109,26 +109,30 @@ def record_snapshot(session: Session, account: AccountKey, lookup: AccountLookup
         country=snapshot.country,
     )
     if lookup.platform_id is not None:
-        session.execute(
-            update(StripeAuthorization)
-            .where(
-                is_link_to(account),
-                StripeAuthorization.platform_account_id.is_(None),
-                StripeAuthorization.linked_at <= lookup.asked_at,
+        for table, is_of, since in (
+            (StripeAuthorization, is_link_to(account), StripeAuthorization.linked_at),
+            (StripeAccount, connections.is_row_of(account), StripeAccount.connected_at),
+        ):
+            session.execute(
+                update(table)
+                .where(is_of, table.platform_account_id.is_(None), since <= lookup.asked_at)
+                .values(platform_account_id=lookup.platform_id)
+                .execution_options(synchronize_session=False)
             )
-            .values(platform_account_id=lookup.platform_id)
-            .execution_options(synchronize_session=False)
-        )
 
 
 def _write(session: Session, account: AccountKey, asked_at: datetime, **values: str | None) -> None:
-    checked_at = StripeAuthorization.account_checked_at
-    session.execute(
-        update(StripeAuthorization)
-        .where(is_link_to(account), checked_at.is_(None) | (checked_at <= asked_at))
-        .values(account_checked_at=asked_at, **values)
-        .execution_options(synchronize_session=False)
-    )
+    for table, is_of in (
+        (StripeAuthorization, is_link_to(account)),
+        (StripeAccount, connections.is_row_of(account)),
+    ):
+        checked_at = table.account_checked_at
+        session.execute(
+            update(table)
+            .where(is_of, checked_at.is_(None) | (checked_at <= asked_at))
+            .values(account_checked_at=asked_at, **values)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def refresh(
@@ -160,12 +164,12 @@ def refresh(
 
 
 def _claim(account: AccountKey, unless_since: datetime | None) -> bool:
-    """Note that the account is being read; False if there is no link that needs it."""
+    """Note that the account is being read; False if no link or connection needs it."""
     with transaction() as session:
         lock_accounts(session, account)
         now = current_time(session)
         bound = now - ON_DEMAND if unless_since is None else unless_since
-        links = find_links(session, account)
+        links = [*find_links(session, account), *connections.find_active(session, account)]
         if all(link.account_checked_at and link.account_checked_at > bound for link in links):
             return False
         for link in links:
@@ -191,14 +195,18 @@ def _erase(account: AccountKey, lookup: AccountLookup, owns_client_id: bool) -> 
         lock_accounts(session, account)
         old = [link for link in find_links(session, account) if link.linked_at <= lookup.asked_at]
         ended = [link for link in old if is_of_platform(link, lookup, owns_client_id)]
-        if len(ended) < len(old):
+        rows = connections.find_active(session, account)
+        is_ours = any(_is_created_by(row, lookup) for row in rows) if not old else bool(ended)
+        if len(ended) < len(old) or not is_ours:
             _write(session, account, lookup.asked_at, account_status="unknown")
-        if ended:
+        if is_ours:
             client_id = lookup.platform.client_id
             disconnection.erase_links(session, ended, account, client_id, lookup.asked_at)
             outbox.mark_disconnected(session, account, client_id, lookup.asked_at)
-    if not ended:
-        return Refresh("rejected", OTHER_PLATFORM) if old else Refresh("unknown")
+            if len(ended) == len(old):
+                connections.end(session, account, lookup.asked_at, before=lookup.asked_at)
+    if not is_ours:
+        return Refresh("rejected", OTHER_PLATFORM) if old or rows else Refresh("unknown")
     log.warning(
         "disconnected at Stripe",
         account=account.account_id,
@@ -206,6 +214,11 @@ def _erase(account: AccountKey, lookup: AccountLookup, owns_client_id: bool) -> 
         links=len(ended),
     )
     return Refresh("disconnected")
+
+
+def _is_created_by(row: StripeAccount, lookup: AccountLookup) -> bool:
+    """Return whether the platform whose key was used has made the connection of *row*."""
+    return row.platform_account_id is not None and row.platform_account_id == lookup.platform_id
 
 
 def is_of_platform(link: StripeAuthorization, lookup: AccountLookup, owns_client_id: bool) -> bool:

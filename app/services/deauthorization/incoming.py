@@ -13,9 +13,9 @@ from app.clients.stripe import StripeConnect
 from app.db.reads import read
 from app.db.transactions import transaction
 from app.errors import Unavailable
-from app.models import StripeAuthorization, StripeWebhookEvent
+from app.models import StripeAccount, StripeAuthorization, StripeWebhookEvent
 from app.security.logs import log
-from app.services.accounts import disconnection
+from app.services.accounts import connections, disconnection
 from app.services.accounts.links import find_links, is_link_to, lock_accounts
 from app.services.accounts.status import AccountLookup, fetch_account, record_snapshot
 from app.services.deauthorization import outbox
@@ -58,17 +58,24 @@ def _is_known(event_id: str) -> bool:
 
 def _is_about_us(event: StripeEvent) -> bool:
     """
-    Return whether the event is about an account that is linked here, or about our application.
+    Return whether the event is about an account that is known here, or about our application.
 
     Links remember their client id, because the administrator may have changed platforms. Where no
-    client id is set, because accounts are connected by onboarding alone, the link is enough.
+    client id is set, because accounts are connected by onboarding alone, the account is enough.
     """
     linked = select(StripeAuthorization.client_id).where(is_link_to(event.account))
     client_ids = {row.client_id for row in read(linked.distinct())}
+    is_known = bool(client_ids) or _is_connected(event)
     if event.type == UPDATED:
-        return bool(client_ids)
+        return is_known
     own = read_platform(event.account.livemode).client_id
-    return event.client_id in client_ids | {own} or (not own and bool(client_ids))
+    return event.client_id in client_ids | {own} or (not own and is_known)
+
+
+def _is_connected(event: StripeEvent) -> bool:
+    """Return whether the account is one that somebody connected; no event may use it yet."""
+    active = connections.is_row_of(event.account) & connections.ACTIVE
+    return bool(read(select(StripeAccount.id).where(active).limit(1)))
 
 
 def _handle(event: StripeEvent, lookup: AccountLookup) -> bool:
@@ -97,8 +104,11 @@ def _apply_update(session: Session, event: StripeEvent, lookup: AccountLookup) -
     """Record the account's status; if Stripe did not tell it, the next reader has it refreshed."""
     record_snapshot(session, event.account, lookup)
     if lookup.snapshot is None:
-        for link in find_links(session, event.account):
-            link.account_checked_at = None
+        for each in (
+            *find_links(session, event.account),
+            *connections.find_active(session, event.account),
+        ):
+            each.account_checked_at = None
     return True
 
 
@@ -122,7 +132,11 @@ def _apply_deauthorization(session: Session, event: StripeEvent, lookup: Account
     disconnection.erase_links(session, ended, event.account, event.client_id, lookup.asked_at)
     if lookup.is_disconnected and event.client_id == own:
         outbox.mark_disconnected(session, event.account, event.client_id, lookup.asked_at)
-    return len(ended) == len(meant)
+    if len(ended) < len(meant):
+        return False
+    before = lookup.asked_at if lookup.is_disconnected else event.created
+    connections.end(session, event.account, lookup.asked_at, before=before)
+    return True
 
 
 def _has_ended(link: StripeAuthorization, event: StripeEvent, lookup: AccountLookup) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from app.clients.stripe import StripeConnect
+from app.clients.stripe import AccountControlled, StripeConnect
 from app.db.clock import current_time
 from app.db.transactions import transaction
 from app.errors import StripeError
@@ -20,6 +20,7 @@ from app.models import Setting, StripeDeauthorization
 from app.security.logs import log
 from app.services import audit
 from app.services import outbox as generic
+from app.services.accounts import connections
 from app.services.accounts.links import AccountKey, has_links, lock_accounts
 from app.services.deauthorization.queries import IS_PENDING, is_of
 from app.services.outbox import Delivery
@@ -30,15 +31,18 @@ def enqueue(
     session: Session, account: AccountKey, *, client_id: str, event_id: int | None
 ) -> int | None:
     """
-    Enqueue the deauthorization of *account*; None if a link still uses it (the account is shared).
+    Enqueue the deauthorization of *account*; None if a link still uses it (the account is shared),
+    or if this platform created it (it is kept).
 
     The caller holds the account's lock and has already removed the link that no longer counts.
     Returns the id to `deliver`. One that is pending already is enqueued anew: Stripe may be reading
     the earlier one right now, and have connected the account again after that.
     """
     session.flush()
-    if has_links(session, account):
+    if has_links(session, account) or connections.is_created_here(session, account):
         return None
+    now = current_time(session)
+    connections.end_oauth(session, account, now)
     row = session.scalars(
         select(StripeDeauthorization).where(
             is_of(account), IS_PENDING, StripeDeauthorization.client_id == client_id
@@ -52,7 +56,7 @@ def enqueue(
             event_id=event_id,
         )
         session.add(row)
-    row.enqueued_at = current_time(session)
+    row.enqueued_at = now
     session.flush()
     return row.id
 
@@ -76,13 +80,16 @@ def deliver(
     if not isinstance(claim, _Claim):
         return claim
     error: StripeError | None = None
+    is_kept = False
     try:
         stripe.deauthorize(
             claim.account.account_id, client_id=claim.client_id, secret_key=claim.secret_key
         )
+    except AccountControlled:
+        is_kept = True
     except StripeError as failure:
         error = failure
-    return _complete(claim, error)
+    return _complete(claim, error, is_kept=is_kept)
 
 
 @dataclass(frozen=True)
@@ -129,8 +136,9 @@ def _lock(session: Session, deauthorization_id: int) -> StripeDeauthorization | 
     )
 
 
-def _complete(claim: _Claim, error: StripeError | None) -> Delivery:
+def _complete(claim: _Claim, error: StripeError | None, *, is_kept: bool) -> Delivery:
     with transaction() as session:
+        lock_accounts(session, claim.account)
         row = _lock(session, claim.id)
         if row is None:
             return "pending"
@@ -143,9 +151,13 @@ def _complete(claim: _Claim, error: StripeError | None) -> Delivery:
                 error=error,
             )
         is_done = row.done_at is not None
+        if is_kept:
+            connections.keep(session, claim.account, row.enqueued_at)
     if error is not None:
         log.warning("deauthorization pending", code=error.code, cause=error.cause)
-    return "done" if is_done else "pending"
+    if is_done:
+        return "kept" if is_kept else "done"
+    return "pending"
 
 
 def record_disconnection(session: Session, account: AccountKey, client_id: str) -> None:

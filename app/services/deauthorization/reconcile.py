@@ -123,7 +123,7 @@ def _deliver(
         report.tried += 1
         if outcome == "in-delivery":
             outcome = _take_over(row.id, stripe, give_up)
-        if outcome == "done":
+        if outcome in ("done", "kept"):
             report.delivered, failures = report.delivered + 1, 0
         elif outcome == "pending":
             failures = failures + 1 if _was_unanswered(row.id) else 0

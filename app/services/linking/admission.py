@@ -13,6 +13,7 @@ from app.auth.policy import CONNECT, Caller, Role, require
 from app.errors import (
     AlreadyLinked,
     CodeAlreadyUsed,
+    Invalid,
     LinkInProgress,
     NotFound,
     RememberedFailure,
@@ -22,16 +23,21 @@ from app.errors import (
     StripeNotConfigured,
 )
 from app.models import (
+    StripeAccount,
     StripeAuthorization,
     StripeAuthorizationRequest,
     StripeLinkAttempt,
 )
 from app.services.linking.outcome import is_expired
-from app.services.linking.request import LinkRequest
+from app.services.linking.request import NO_SOURCE, LinkRequest
 from app.services.platform.keys import mode_of_publishable_key
 from app.services.platform.registration import Platform
 
 NOT_CONFIGURED = "Stripe is not set up on this platform yet. Please ask the administrator."
+
+
+NOT_YOURS = "This is not an account that you connected. Please choose one of yours."
+NOT_BY_CODE = "Accounts are not connected by a code here. Please start again on this website."
 
 
 @dataclass(frozen=True)
@@ -39,10 +45,12 @@ class StartFacts:
     """
     What decides whether an attempt may start, read under the event's lock.
 
-    *known* is the attempt that used the code before, *known_link* the link it made as it is now;
-    *current* is the event's unfinished attempt, *link* its link in the current mode. *replaced* is
-    the link that the request wants to replace, in whatever mode. *trip* is the authorization
-    request that the state belongs to.
+    *known* is the attempt that used the code before, *known_link* the link it made, or that the
+    onboarding made, as it is now; *current* is the event's unfinished attempt, *link* its link in
+    the current mode. *replaced* is the link that the request wants to replace, in whatever mode.
+    *trip* is the authorization request that the state belongs to, *onboarded* the account of an
+    onboarding. *may_use* says whether the account that the request names is the caller's, and
+    *connect_method* how accounts are connected by now.
     """
 
     now: datetime
@@ -56,24 +64,35 @@ class StartFacts:
     link: StripeAuthorization | None = None
     replaced: StripeAuthorization | None = None
     trip: StripeAuthorizationRequest | None = None
+    onboarded: StripeAccount | None = None
+    may_use: bool = False
+    connect_method: str = "oauth"
 
 
 def judge_start(request: LinkRequest, facts: StartFacts) -> StripeAuthorization | None:
     """
-    Return None if the attempt may start, or the link that the same code made before.
+    Return None if the attempt may start, or the link that the same request made before.
 
-    Raises the first refusal, in the order of the checks: Forbidden; for a known code its outcome
-    again (RememberedFailure, CodeAlreadyUsed, LinkInProgress); StripeDisabled, LinkInProgress,
+    Raises the first refusal, in the order of the checks: Forbidden; Invalid for an account that is
+    not the caller's; for a known code its outcome again (RememberedFailure, CodeAlreadyUsed,
+    LinkInProgress); Invalid for a code that is no way to connect; StripeDisabled, LinkInProgress,
     AlreadyLinked or NotFound, StripeNotConfigured, StripeModeMismatch, StateInvalid.
     """
     require(facts.role, CONNECT)
+    if request.method == "account" and not facts.may_use:
+        raise Invalid(NOT_YOURS, field="account")
     if facts.known is not None:
         return _repeat(request, facts, facts.known)
+    made = _made_before(request, facts)
+    if made is not None:
+        return made
+    if request.method == "oauth" and request.state is None and facts.connect_method != "oauth":
+        raise Invalid(NOT_BY_CODE, field="code")
     if not facts.can_pay_by_stripe:
         raise StripeDisabled("Payment by Stripe is switched off for this event.", field="event")
     refuse_while_under_way(facts.current, facts.now)
     _check_link(request, facts)
-    if not facts.platform.is_configured:
+    if not facts.platform.is_configured(request.method):
         raise StripeNotConfigured(NOT_CONFIGURED)
     _check_frontend(request, facts.platform.livemode)
     _check_state(request, facts)
@@ -113,6 +132,29 @@ def _repeat(
     ):
         return made
     raise _used()
+
+
+def _made_before(request: LinkRequest, facts: StartFacts) -> StripeAuthorization | None:
+    """Return the link to the account that the request is about, where it stands already."""
+    if request.method == "account":
+        link, account_id = facts.link, request.account_id
+    elif facts.onboarded is not None and _is_made_by(facts, request.caller):
+        link, account_id = facts.known_link, facts.onboarded.stripe_user_id
+    else:
+        return None
+    stands = link is not None and link.stripe_user_id == account_id
+    return link if link is not None and stands and request.replacing in (None, link.id) else None
+
+
+def _is_made_by(facts: StartFacts, caller: Caller) -> bool:
+    """Return whether *caller*'s onboarding has linked this event."""
+    trip, link = facts.trip, facts.known_link
+    return (
+        trip is not None
+        and trip.user_id == caller.id
+        and link is not None
+        and link.event_id == trip.event_id == facts.event_id
+    )
 
 
 def _remembered(known: StripeLinkAttempt) -> RememberedFailure:
@@ -164,14 +206,19 @@ def _check_frontend(request: LinkRequest, livemode: bool) -> None:
 
 
 def _check_state(request: LinkRequest, facts: StartFacts) -> None:
+    """A state belongs to one way of connecting: OAuth's comes with a code, onboarding's alone."""
     if request.state is None:
-        if request.state_required and request.code is not None:
+        if request.state_required and request.method == "oauth":
             raise StateInvalid(
                 "The connection must be started on this website. Please connect with Stripe again.",
                 field="state",
             )
         return
-    if not is_trip_of(facts.trip, request.caller, facts):
+    is_own = is_trip_of(facts.trip, request.caller, facts)
+    is_onboarding = facts.onboarded is not None
+    if is_own and request.method == "onboarding" and not is_onboarding:
+        raise Invalid(NO_SOURCE, field="code")
+    if not is_own or is_onboarding is not (request.method == "onboarding"):
         raise StateInvalid(
             "This connection was not started here, or took too long."
             " Please connect with Stripe again.",
@@ -188,6 +235,7 @@ def is_trip_of(trip: StripeAuthorizationRequest | None, caller: Caller, facts: S
         and trip.livemode == facts.platform.livemode
         and trip.expires_at > facts.now
         and trip.used_at is None
+        and (facts.onboarded is None or facts.onboarded.disconnected_at is None)
     )
 
 

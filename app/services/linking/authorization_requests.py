@@ -56,7 +56,7 @@ def create_request(
 
     Raises Invalid (redirect URI), NotFound, Forbidden, StripeNotConfigured.
     """
-    redirect_uri = _checked_uri(redirect_uri, allowed_uris)
+    redirect_uri = checked_uri(redirect_uri, allowed_uris)
     state = secrets.token_urlsafe(32)
     with transaction() as session:
         event, setting = lock_event(event_reference, caller, field="event")
@@ -64,7 +64,7 @@ def create_request(
         platform = current_platform(setting)
         email = session.scalar(select(User.email).where(User.id == caller.id))
         request = StripeAuthorizationRequest(
-            state_hash=_hash(state),
+            state_hash=hash_state(state),
             user_id=caller.id,
             event_id=event.id,
             livemode=platform.livemode,
@@ -83,7 +83,8 @@ def create_request(
     )
 
 
-def _checked_uri(redirect_uri: str | None, allowed_uris: Sequence[str]) -> str:
+def checked_uri(redirect_uri: str | None, allowed_uris: Sequence[str]) -> str:
+    """Return the redirect URI, the first of *allowed_uris* by default. Raises Invalid."""
     redirect_uri = allowed_uris[0] if redirect_uri is None else redirect_uri
     if redirect_uri not in allowed_uris:
         raise Invalid(
@@ -117,21 +118,31 @@ def find_trip(session: Session, state: str) -> StripeAuthorizationRequest | None
     The holder of its event's lock may set `used_at`: no other request consumes the state meanwhile.
     """
     found = select(StripeAuthorizationRequest).where(
-        StripeAuthorizationRequest.state_hash == _hash(state)
+        StripeAuthorizationRequest.state_hash == hash_state(state)
     )
     return session.scalars(found).one_or_none()
 
 
+def consume(session: Session, request_id: int | None, now: datetime) -> None:
+    """Spend the state of an onboarding that has linked its event."""
+    _set_used_at(session, request_id, now)
+
+
 def release(session: Session, request_id: int | None) -> None:
     """Free the state that came with a code which was demonstrably not sent."""
+    _set_used_at(session, request_id, None)
+
+
+def _set_used_at(session: Session, request_id: int | None, moment: datetime | None) -> None:
     if request_id is not None:
         session.execute(
             update(StripeAuthorizationRequest)
             .where(StripeAuthorizationRequest.id == request_id)
-            .values(used_at=None)
+            .values(used_at=moment)
             .execution_options(synchronize_session=False)
         )
 
 
-def _hash(state: str) -> str:
+def hash_state(state: str) -> str:
+    """Return the hash by which a state is known."""
     return sha256(state.encode()).hexdigest()

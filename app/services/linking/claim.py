@@ -1,33 +1,49 @@
 """Claiming: gather the facts, let `judge_start` decide, and commit the attempt."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import false, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from app.auth.policy import Caller
 from app.db.clock import database_now
 from app.db.transactions import transaction
-from app.errors import CodeAlreadyUsed, Invalid, ServiceError
-from app.models import Event, Setting, StripeAuthorization, StripeLinkAttempt
+from app.errors import CodeAlreadyUsed, ServiceError
+from app.models import (
+    Event,
+    Setting,
+    StripeAccount,
+    StripeAuthorization,
+    StripeAuthorizationRequest,
+    StripeLinkAttempt,
+)
+from app.services.accounts.connections import may_use
+from app.services.accounts.links import AccountKey
 from app.services.events.queries import lock_event
 from app.services.events.views import FoundEvent
 from app.services.linking import attempts
 from app.services.linking.admission import StartFacts, judge_start
 from app.services.linking.authorization_requests import find_trip
-from app.services.linking.request import NO_SOURCE, LinkRequest, LinkResult, Method
+from app.services.linking.request import LinkRequest, LinkResult, Method
 from app.services.platform.registration import Platform, digest_code, platform_of
 
+ACCOUNT_ID = re.compile(r"[A-Za-z0-9_]{1,100}", re.ASCII)
 USED = "This authorization code was used before. Please connect with Stripe again."
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to ask Stripe once, and what the account it grants is to be stored for."""
+    """
+    The right to ask Stripe once, and what the account it grants is to be stored for.
+
+    *account_id* is the account that is to be confirmed, where it is known before Stripe is asked;
+    *connection_id* the row of `stripe_accounts` of an onboarding.
+    """
 
     attempt_id: int
     event_id: int
@@ -36,20 +52,19 @@ class Claim:
     method: Method
     code_digest: str | None
     replacing: int | None
+    account_id: str | None = None
+    connection_id: int | None = None
 
 
 def claim_attempt(request: LinkRequest, reserve: Callable[[], Any]) -> Claim | LinkResult:
     """
-    Commit the attempt that may ask Stripe, or return the link that the same code made before.
+    Commit the attempt that may ask Stripe, or return the link that the same request made before.
 
     *reserve* acquires a place for a call to Stripe, or raises StripeBusy; it is asked last, so that
     a request that is refused anyway needs none. Raises Invalid, NotFound and what `judge_start`
-    raises; neither the code nor the state is spent then.
+    raises; neither the code nor the state is spent then. An onboarding's state never is: linking
+    alone spends it.
     """
-    if request.method != "oauth":
-        raise Invalid(
-            NO_SOURCE, field="code"
-        )  # there is no onboarding that a state could belong to
     try:
         with transaction() as session:
             try:
@@ -71,7 +86,7 @@ def _claim(
     if made is not None:
         return LinkResult(made, created=False)
     reserve()
-    if facts.trip is not None:
+    if facts.trip is not None and request.method == "oauth":
         facts.trip.used_at = facts.now
     attempt = StripeLinkAttempt(
         event_id=event.id,
@@ -94,6 +109,8 @@ def _claim(
         method=request.method,
         code_digest=digest,
         replacing=request.replacing,
+        account_id=request.account_id or (facts.onboarded and facts.onboarded.stripe_user_id),
+        connection_id=facts.onboarded.id if facts.onboarded is not None else None,
     )
 
 
@@ -108,7 +125,11 @@ def _gather(
     replaced = link
     if request.replacing is not None and (link is None or link.id != request.replacing):
         replaced = session.get(StripeAuthorization, request.replacing)
+    trip = find_trip(session, request.state) if request.state is not None else None
+    onboarded = _find_onboarded(session, trip)
     made = known.authorization_id if known is not None else None
+    if onboarded is not None and trip is not None:
+        made = _find_made_by(session, trip)
     return StartFacts(
         now=now,
         event_id=event.id,
@@ -120,8 +141,34 @@ def _gather(
         current=current,
         link=link,
         replaced=replaced,
-        trip=find_trip(session, request.state) if request.state is not None else None,
+        trip=trip,
+        onboarded=onboarded,
+        may_use=_may_use(session, request, setting.livemode),
+        connect_method=setting.stripe_connect_method,
     )
+
+
+def _may_use(session: Session, request: LinkRequest, livemode: bool) -> bool:
+    if request.account_id is None or not ACCOUNT_ID.fullmatch(request.account_id):
+        return False
+    account, caller = AccountKey(request.account_id, livemode), request.caller
+    return may_use(session, account, caller.id, is_admin=caller.is_admin)
+
+
+def _find_onboarded(
+    session: Session, trip: StripeAuthorizationRequest | None
+) -> StripeAccount | None:
+    """Return the account that *trip* leads to, if it is an onboarding."""
+    if trip is None or trip.account_id is None:
+        return None
+    return session.get(StripeAccount, trip.account_id, populate_existing=True)
+
+
+def _find_made_by(session: Session, trip: StripeAuthorizationRequest) -> int | None:
+    """Return the id of the link that the onboarding of *trip* has made, whether it still stands."""
+    row = StripeLinkAttempt
+    made = select(row.authorization_id).where(row.request_id == trip.id, row.outcome == "linked")
+    return session.scalar(made.order_by(row.id.desc()).limit(1))
 
 
 def _read(
@@ -140,7 +187,7 @@ def _read(
         .select_from(Event)
         .outerjoin(
             known,
-            (known.stripe_auth_code == digest)
+            (false() if digest is None else known.stripe_auth_code == digest)
             & (known.outcome.is_(None) | (known.outcome != "not-sent")),
         )
         .outerjoin(current, (current.event_id == Event.id) & current.finished_at.is_(None))

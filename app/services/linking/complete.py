@@ -4,7 +4,7 @@ Completing an attempt, in one transaction: store the account, or refuse it and g
 Locks are taken in the order event, accounts, attempt. `judge_completion` decides.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,14 +18,15 @@ from app.db.transactions import transaction
 from app.errors import Conflict, ServiceError
 from app.models import Event, Setting, StripeAuthorization, StripeLinkAttempt, User
 from app.services import audit
+from app.services.accounts import connections
 from app.services.accounts.links import AccountKey, account_of, lock_accounts
 from app.services.deauthorization import outbox
 from app.services.deauthorization.queries import delivery_state
 from app.services.linking import attempts
-from app.services.linking.authorization_requests import release
+from app.services.linking.authorization_requests import consume, release
 from app.services.linking.claim import Claim
 from app.services.linking.outcome import CompletionFacts, judge_completion, judge_failure
-from app.services.platform.identity import known_platform_id
+from app.services.linking.source import Source, find_source
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,16 @@ def complete_attempt(
     claim: Claim, granted: ConnectedAccount, confirmed: datetime | None
 ) -> Completion:
     """
-    Store the account that was *granted*, if the attempt is unfinished and it is still allowed.
+    Store the account that was *granted* or confirmed, if the attempt is unfinished and it is still
+    allowed.
 
     *confirmed* is a disconnection after which Stripe said that it is connected all the same.
     """
     account = AccountKey(granted.account_id, granted.livemode)
     with transaction() as session:
         facts, link = _gather(session, claim, account)
+        source = find_source(session, claim, granted, is_admin=facts.role == ADMIN)
+        facts = replace(facts, may_use=source is not None)
         verdict = judge_completion(facts, claim.platform.livemode, confirmed)
         if isinstance(verdict, ServiceError):
             return _refuse(session, claim, facts, account, verdict)
@@ -63,9 +67,9 @@ def complete_attempt(
             return Completion(
                 disconnected_at=facts.disconnected_at, is_delivering=facts.is_delivering
             )
-        if verdict == "stored":
+        if verdict == "stored" or source is None:
             return _stored(session, claim, facts, account)
-        return _store(session, claim, granted, facts, link)
+        return _store(session, claim, source, facts, link)
 
 
 def refuse_attempt(claim: Claim, account_id: str | None, error: ServiceError) -> Completion:
@@ -154,7 +158,7 @@ def _refuse(
         if outcome == "not-sent":
             release(session, attempt.request_id)
         attempts.finish(attempt, outcome, facts.now, error)
-    if account is None:
+    if account is None or claim.method != "oauth":  # what was connected before stays as it is
         return Completion(error=error)
     enqueued = _give_back(session, claim, account, claim.platform.client_id)
     return Completion(error=error, enqueued=enqueued)
@@ -175,17 +179,18 @@ def _stored(
 def _store(
     session: Session,
     claim: Claim,
-    granted: ConnectedAccount,
+    source: Source,
     facts: CompletionFacts,
     link: StripeAuthorization | None,
 ) -> Completion:
     """Store the link, new or in the place of the old one, and finish the attempt."""
     replaced = None if link is None else (account_of(link), link.client_id)
     link = link or StripeAuthorization(event_id=claim.event_id)
-    _write(link, claim, granted, facts.now)
+    _write(link, claim, source, facts.now)
     session.add(link)
     session.flush()
     account = account_of(link)
+    _record_connection(session, claim, account, facts)
     if facts.has_pending:
         outbox.cancel(session, account)
     enqueued = []
@@ -203,9 +208,20 @@ def _store(
     return Completion(link, enqueued=enqueued)
 
 
-def _write(
-    link: StripeAuthorization, claim: Claim, granted: ConnectedAccount, now: datetime
+def _record_connection(
+    session: Session, claim: Claim, account: AccountKey, facts: CompletionFacts
 ) -> None:
+    """Remember who connected the account, so that they may use it for other events as well."""
+    if claim.method == "oauth":
+        connections.record_oauth(session, account, claim.caller.id, facts.now)
+    else:
+        connections.finish(session, account, claim.caller.id, facts.now)
+    if claim.method == "onboarding" and facts.attempt is not None:
+        consume(session, facts.attempt.request_id, facts.now)
+
+
+def _write(link: StripeAuthorization, claim: Claim, source: Source, now: datetime) -> None:
+    granted = source.account
     link.livemode = granted.livemode
     link.stripe_user_id = granted.account_id
     link.stripe_secret_key = granted.access_token
@@ -214,8 +230,8 @@ def _write(
     link.stripe_auth_code = claim.code_digest
     link.method = claim.method
     link.scope = granted.scope
-    link.client_id = claim.platform.client_id
-    link.platform_account_id = known_platform_id(claim.platform)
+    link.client_id = source.client_id
+    link.platform_account_id = source.platform_account_id
     link.linked_by_id = claim.caller.id
     link.linked_at = now
     link.account_status = "unknown"

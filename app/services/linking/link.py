@@ -13,12 +13,13 @@ from datetime import datetime
 from functools import partial
 
 from app.clients.stripe import AccountNotConnected, ConnectedAccount, StripeConnect
-from app.errors import NotSaved, StripeError, StripeUnreadable
+from app.errors import NotSaved, ServiceError, StripeError, StripeUnreadable
 from app.models import StripeAuthorization
 from app.security.logs import log
 from app.services.deauthorization import outbox
 from app.services.linking.claim import Claim, claim_attempt
 from app.services.linking.complete import Completion, complete_attempt, refuse_attempt
+from app.services.linking.confirm import confirm_account
 from app.services.linking.request import LinkRequest, LinkResult
 from app.services.persistence import DATABASE_AWAY, pause, persist
 
@@ -49,16 +50,21 @@ def obtain_grant(request: LinkRequest, stripe: StripeConnect) -> Grant | LinkRes
     """
     Claim the attempt and ask Stripe; or return the link that the same request made before.
 
-    Raises what `claim_attempt` raises, with nothing sent; or a StripeError, which is stored with
-    the attempt.
+    Raises what `claim_attempt` raises, with nothing sent; or a StripeError or OnboardingIncomplete,
+    which is stored with the attempt.
     """
     with ExitStack() as place:
-        claim = claim_attempt(request, reserve=lambda: place.enter_context(stripe.reserve()))
+        # Reading an account takes a place by itself, and spends nothing where there is none.
+        exchanges = request.method == "oauth"
+        claim = claim_attempt(
+            request,
+            reserve=lambda: place.enter_context(stripe.reserve()) if exchanges else None,
+        )
         if isinstance(claim, LinkResult):
             return claim
         try:
             account = _ask(request, claim, stripe)
-        except StripeError as error:
+        except ServiceError as error:
             place.close()
             _close_failed(claim, error, stripe)
             raise
@@ -67,6 +73,8 @@ def obtain_grant(request: LinkRequest, stripe: StripeConnect) -> Grant | LinkRes
 
 def _ask(request: LinkRequest, claim: Claim, stripe: StripeConnect) -> ConnectedAccount:
     """Ask Stripe for the account, in the way of the claim's method."""
+    if claim.method != "oauth":
+        return confirm_account(claim, stripe)
     return stripe.exchange_code(
         request.code or "",
         secret_key=claim.platform.secret_key,
@@ -123,17 +131,17 @@ def _is_connected(grant: Grant, stripe: StripeConnect) -> bool:
     return True
 
 
-def _close_failed(claim: Claim, error: StripeError, stripe: StripeConnect) -> None:
+def _close_failed(claim: Claim, error: ServiceError, stripe: StripeConnect) -> None:
     """
     Store what Stripe answered. What was not sent frees code and state; an account is given back.
 
     Without a database the attempt stays as it is, until its lease ends.
     """
+    granted = error.granted_account if isinstance(error, StripeError) else None
     try:
-        refuse = partial(refuse_attempt, claim, error.granted_account, error)
-        completion = persist(refuse, stripe.waiting)
+        completion = persist(partial(refuse_attempt, claim, granted, error), stripe.waiting)
     except DATABASE_AWAY:
-        log.error("attempt not closed", attempt=claim.attempt_id, account=error.granted_account)
+        log.error("attempt not closed", attempt=claim.attempt_id, account=granted)
         return
     _deliver(completion, stripe)
 

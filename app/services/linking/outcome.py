@@ -16,7 +16,9 @@ from app.auth.policy import ORGANIZER, Role
 from app.errors import (
     Conflict,
     Forbidden,
+    Invalid,
     NotFound,
+    OnboardingIncomplete,
     ServiceError,
     StripeDisabled,
     StripeError,
@@ -28,7 +30,8 @@ from app.models import Event, StripeLinkAttempt
 
 Outcome = Literal["linked", "refused", "failed", "not-sent", "interrupted"]
 Verdict = Literal["store", "stored", "doubtful"]
-REFUSALS = (StripeRefused, StripeModeMismatch, StripeRejectedPlatform)
+REFUSALS = (StripeRefused, StripeModeMismatch, StripeRejectedPlatform, OnboardingIncomplete)
+ACCOUNT_GONE = "This account has just been disconnected. Please connect with Stripe again."
 INTERRUPTED = (
     "The connection was interrupted before Stripe's answer could be saved."
     " Please connect with Stripe again."
@@ -55,7 +58,8 @@ class CompletionFacts:
     *attempt* and *event* are None if they are gone. *livemode* is the mode that the platform is in
     now. *disconnected_at* is until when Stripe may last have been told to disconnect the account;
     *delivering_until* ends the lease of a process that is telling it right now; *has_pending* says
-    that a deauthorization of it is in the outbox.
+    that a deauthorization of it is in the outbox. *may_use* is False if the account was to be taken
+    over from another link, and is no longer there to be taken.
     """
 
     now: datetime
@@ -66,6 +70,7 @@ class CompletionFacts:
     disconnected_at: datetime | None = None
     delivering_until: datetime | None = None
     has_pending: bool = False
+    may_use: bool = True
 
     @property
     def is_delivering(self) -> bool:
@@ -100,6 +105,8 @@ def judge_completion(
             "The platform has just been switched between test and live mode."
             " Please connect with Stripe again."
         )
+    if not facts.may_use:
+        return Invalid(ACCOUNT_GONE, field="account")
     last = facts.disconnected_at
     if last is not None and last >= attempt.started_at and last != confirmed:
         return "doubtful"

@@ -13,7 +13,7 @@ from app.errors import NotFound
 from app.extensions import db
 from app.models import StripeAuthorization
 from app.services import audit
-from app.services.accounts.links import account_of, lock_links_of_event
+from app.services.accounts.links import account_of, has_links, lock_links_of_event
 from app.services.deauthorization import outbox
 from app.services.events.queries import lock_event
 from app.services.linking.attempts import refuse_while_linking
@@ -23,12 +23,12 @@ NOT_LINKED = "No Stripe account is connected here."
 
 def unlink_account(
     authorization_id: int, caller: Caller, stripe: StripeConnect
-) -> Literal["done", "pending", "shared"]:
+) -> Literal["done", "pending", "shared", "kept"]:
     """
     Erase a link and tell Stripe if it was the last one to its account in its mode.
 
-    Returns `shared` if other links use the account, `pending` if Stripe is still to be told. Raises
-    NotFound, Forbidden, LinkInProgress.
+    Returns `shared` if other links use the account, `kept` if it stays connected because a platform
+    created it, `pending` if Stripe is still to be told. Raises NotFound, Forbidden, LinkInProgress.
     """
     found = db.session.get(StripeAuthorization, authorization_id)
     if found is None:
@@ -43,9 +43,11 @@ def unlink_account(
         if link is None:
             raise NotFound(NOT_LINKED)
         enqueued = erase(session, link, caller)
+        is_shared = has_links(session, account_of(link))
     if enqueued is None:
-        return "shared"
-    return "done" if outbox.deliver(enqueued, stripe) == "done" else "pending"
+        return "shared" if is_shared else "kept"
+    delivery = outbox.deliver(enqueued, stripe)
+    return delivery if delivery != "in-delivery" else "pending"
 
 
 def erase_links_of_event(session: Session, event_id: int, caller: Caller) -> list[int]:
@@ -66,7 +68,7 @@ def erase_links_of_event(session: Session, event_id: int, caller: Caller) -> lis
 def erase(session: Session, link: StripeAuthorization, caller: Caller) -> int | None:
     """
     Delete a link with its tokens; return the deauthorization to deliver, None if the account is
-    shared.
+    shared or kept.
 
     The caller holds the locks of event and account.
     """

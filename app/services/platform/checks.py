@@ -104,6 +104,7 @@ class _Keys:
     livemode: bool
     values: dict[str, str | None] = field(repr=False)
     faults: dict[str, str]
+    connect_method: str = "oauth"
 
     @classmethod
     def read(cls, setting: Setting, livemode: bool) -> "_Keys":
@@ -121,7 +122,7 @@ class _Keys:
             fault = SLOTS[column].judge(values[name] or "")
             if fault is not None:
                 faults[name] = fault
-        return cls(livemode, values, faults)
+        return cls(livemode, values, faults, setting.stripe_connect_method)
 
     @property
     def mode(self) -> Literal["live", "test"]:
@@ -198,6 +199,10 @@ class _Keys:
         return self._told("secret-key", "ok", "Stripe accepts it.")
 
     def _judge_client_id(self, answer: PlatformCheck | None) -> Check:
+        is_missing = not self.values["client-id"] and "client-id" not in self.faults
+        if is_missing and self.connect_method == "onboarding":
+            sentence = "It is not set, and onboarding does not need one."
+            return self._told("client-id", "skipped", sentence)
         failed = self._judge("client-id")
         if failed:
             return failed

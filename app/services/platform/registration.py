@@ -24,10 +24,11 @@ class Platform:
     secret_key: str = field(repr=False)
     publishable_key: str
 
-    @property
-    def is_configured(self) -> bool:
-        """Whether accounts can be linked in this mode."""
-        return bool(self.client_id and self.secret_key and self.publishable_key)
+    def is_configured(self, method: str) -> bool:
+        """Return whether accounts can be linked in this mode by *method*: OAuth has a client id."""
+        return bool(
+            self.secret_key and self.publishable_key and (self.client_id or method != "oauth")
+        )
 
 
 def platform_of(setting: Setting, livemode: bool) -> Platform:
@@ -53,9 +54,13 @@ def read_platform(livemode: bool) -> Platform:
 
 
 def current_platform(setting: Setting) -> Platform:
-    """Return the keys of the current mode. Raises StripeNotConfigured unless all are set."""
+    """
+    Return the keys of the current mode.
+
+    Raises StripeNotConfigured unless all are set that the method in force needs.
+    """
     platform = platform_of(setting, setting.livemode)
-    if not platform.is_configured:
+    if not platform.is_configured(setting.stripe_connect_method):
         raise StripeNotConfigured(
             "Stripe is not set up on this platform yet. Please ask the administrator."
         )

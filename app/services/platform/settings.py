@@ -38,10 +38,13 @@ SECRET_KEYS = (
     "stripe_test_webhook_secret",
 )
 KEYS = PUBLIC_KEYS + SECRET_KEYS
+CHOICES = ("stripe_mode", "stripe_connect_method")
 # Built once, and alone in an anonymous GET.
 STORED = CompiledSelect(
     select(
-        Setting.stripe_mode, *(getattr(Setting, f"sealed_{name}").label(name) for name in KEYS)
+        Setting.stripe_mode,
+        Setting.stripe_connect_method,
+        *(getattr(Setting, f"sealed_{name}").label(name) for name in KEYS),
     ).where(Setting.id == 1)
 )
 PLACES = {name: Setting().place(f"sealed_{name}") for name in KEYS}
@@ -53,6 +56,7 @@ class SeenSettings:
 
     role: Role
     stripe_mode: str
+    stripe_connect_method: str
     is_stripe_activated: bool
     unreadable: tuple[str, ...]
     stripe_client_id: str | None
@@ -84,10 +88,12 @@ def see(stored: Row[Any], caller: Caller, clear: Mapping[str, str] | None = None
         shown[name] = mask_of(name, known) if name in SECRET_KEYS else known
     prefix = "stripe_" if stored.stripe_mode == "production" else "stripe_test_"
     needed = ("client_id", "secret_key", "publishable_key")
+    has_keys = all(getattr(stored, f"{prefix}{name}") for name in needed)
     return SeenSettings(
         role=caller.role(),
         stripe_mode=stored.stripe_mode,
-        is_stripe_activated=all(getattr(stored, f"{prefix}{name}") for name in needed),
+        stripe_connect_method=stored.stripe_connect_method,
+        is_stripe_activated=has_keys and stored.stripe_connect_method == "oauth",
         unreadable=tuple(unreadable),
         **{**shown, **(clear or {})},
     )
@@ -118,7 +124,7 @@ def change_settings(values: Mapping[str, Any], caller: Caller) -> SeenSettings:
             .execution_options(populate_existing=True)
         ).one()
         known = {name: _open(name, getattr(setting, f"sealed_{name}"), []) for name in KEYS}
-        known["stripe_mode"] = setting.stripe_mode
+        known |= {name: getattr(setting, name) for name in CHOICES}
         faults = _stale_masks(values, known)
         if faults:
             raise ManyInvalid(faults)
@@ -158,7 +164,7 @@ def _is_change(name: str, value: str | None, known: str | None) -> bool:
 
 def _record_change(name: str, value: str | None, caller: Caller) -> None:
     attribute = name.replace("_", "-")
-    subject = f"{attribute}={value}" if name == "stripe_mode" else attribute
+    subject = f"{attribute}={value}" if name in CHOICES else attribute
     audit.record("settings.change", subject, user_id=caller.id)
 
 

@@ -1,0 +1,163 @@
+"""Claiming an account that is to be created: every check, and the row that goes first."""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import ceil
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.auth.policy import CONNECT, Caller, require
+from app.clients.stripe import StripeConnect, account_form
+from app.db.clock import current_time
+from app.db.transactions import transaction
+from app.errors import Conflict, StripeNotConfigured
+from app.models import Setting, StripeAccount, User
+from app.services.events.queries import lock_event
+from app.services.events.views import FoundEvent
+from app.services.linking.admission import NOT_CONFIGURED
+from app.services.onboarding.outcome import LEASE, Known, Step, next_step
+from app.services.platform.countries import country_code
+from app.services.platform.registration import Platform, platform_of
+
+OUR_METADATA = "open_event_account"  # names the row, so that the account is found at Stripe again
+
+
+@dataclass(frozen=True)
+class Claim:
+    """
+    The right to create one account, until the lease ends; *account_id* where it is there already.
+
+    *parameters* and *idempotency_key* are the row's; *fresh_parameters* go with another key, where
+    Stripe has no account with our *reference* since *created_at*.
+    """
+
+    row_id: int
+    event_id: int
+    platform: Platform
+    step: Step
+    account_id: str | None
+    reference: str
+    idempotency_key: str = field(repr=False)
+    parameters: Mapping[str, str]
+    fresh_parameters: Mapping[str, str]
+    created_at: datetime
+    sent_before: datetime | None
+
+
+def claim_account(event_reference: str, caller: Caller, stripe: StripeConnect) -> Claim:
+    """
+    Commit the row of the account that *caller* connects to the event, unless it is there.
+
+    It is unique per user, event and mode until it is linked. Raises NotFound, Forbidden,
+    StripeNotConfigured, and Conflict while another request creates it.
+    """
+    with transaction() as session:
+        event, setting = lock_event(event_reference, caller, field="event")
+        require(event.role, CONNECT)
+        platform = _platform(setting)
+        now = current_time(session)
+        reference = secrets.token_hex(16)
+        row = _find(session, event, caller, platform.livemode)
+        form = _form(session, event, caller, row.reference or "" if row else reference)
+        if row is None:
+            row = _add(session, event, caller, platform.livemode, reference, form)
+        return _take(row, event, platform, form, now, stripe)
+
+
+def _platform(setting: Setting) -> Platform:
+    platform = platform_of(setting, setting.livemode)
+    if not platform.is_configured("onboarding"):
+        raise StripeNotConfigured(NOT_CONFIGURED)
+    return platform
+
+
+def _find(
+    session: Session, event: FoundEvent, caller: Caller, livemode: bool
+) -> StripeAccount | None:
+    row = StripeAccount
+    unfinished = select(row).where(
+        row.connected_by_id == caller.id,
+        row.event_id == event.id,
+        row.livemode == livemode,
+        row.finished_at.is_(None),
+        row.disconnected_at.is_(None),
+    )
+    locked = unfinished.with_for_update().execution_options(populate_existing=True)
+    return session.scalars(locked).one_or_none()
+
+
+def _form(session: Session, event: FoundEvent, caller: Caller, reference: str) -> dict[str, str]:
+    email = session.scalars(select(User.email).where(User.id == caller.id)).one()
+    country = country_code(event.payment_country)
+    return account_form(email, country=country, metadata={OUR_METADATA: reference})
+
+
+def _add(
+    session: Session,
+    event: FoundEvent,
+    caller: Caller,
+    livemode: bool,
+    reference: str,
+    form: Mapping[str, str],
+) -> StripeAccount:
+    row = StripeAccount(
+        livemode=livemode,
+        origin="onboarding",
+        connected_by_id=caller.id,
+        event_id=event.id,
+        reference=reference,
+        idempotency_key=secrets.token_hex(16),
+        parameters=json.dumps(form),
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _take(
+    row: StripeAccount,
+    event: FoundEvent,
+    platform: Platform,
+    form: Mapping[str, str],
+    now: datetime,
+    stripe: StripeConnect,
+) -> Claim:
+    step = next_step(
+        Known(now, row.stripe_user_id, row.claimed_until, row.first_sent_at, row.is_key_spent)
+    )
+    if step == "wait":
+        raise _under_way(row.claimed_until or now, now)
+    sent_before = row.first_sent_at
+    if step != "known":
+        row.first_sent_at = sent_before or now
+        row.claimed_until = now + lease(stripe)
+    return Claim(
+        row_id=row.id,
+        event_id=event.id,
+        platform=platform,
+        step=step,
+        account_id=row.stripe_user_id,
+        reference=row.reference or "",
+        idempotency_key=row.idempotency_key or "",
+        parameters=json.loads(row.parameters or "{}"),
+        fresh_parameters=form,
+        created_at=row.connected_at,
+        sent_before=sent_before,
+    )
+
+
+def lease(stripe: StripeConnect) -> timedelta:
+    """Return for how long a process may be taken to be waiting for one answer of Stripe's."""
+    return timedelta(seconds=stripe.timeout) + LEASE
+
+
+def _under_way(until: datetime, now: datetime) -> Conflict:
+    seconds = max(1, ceil((until - now).total_seconds()))
+    return Conflict(
+        "Your account at Stripe is being created right now. Please try again in a moment.",
+        headers={"Retry-After": str(seconds)},
+    )
