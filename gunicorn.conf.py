@@ -13,6 +13,7 @@ import shutil
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 from gunicorn import systemd
 from gunicorn.workers.base import Worker
@@ -28,10 +29,10 @@ except ConfigError as error:
     sys.exit(f"{error}")
 
 
-class WaitressWorker(Worker):
+class WaitressWorker(Worker):  # type: ignore[misc]  # published without types
     """Serves with waitress; loaded after the fork, so that SIGHUP brings new code."""
 
-    def run(self):
+    def run(self) -> None:
         from app.http.worker import serve
 
         serve(self)
@@ -64,19 +65,19 @@ counters = metrics_folder()  # each process has files of its own there; /metrics
 raw_env = [f"PROMETHEUS_MULTIPROC_DIR={counters}"]
 
 
-def child_exit(server, worker) -> None:
+def child_exit(server: Any, worker: Any) -> None:
     """What a process that has ended still had under way counts no more."""
     from prometheus_client.multiprocess import mark_process_dead
 
     mark_process_dead(worker.pid, counters)
 
 
-def on_exit(server) -> None:
+def on_exit(server: Any) -> None:
     """Remove the counters of an instance that has ended."""
     shutil.rmtree(counters, ignore_errors=True)
 
 
-def on_starting(server) -> None:
+def on_starting(server: Any) -> None:
     """End with a sentence if nothing can be bound to HOST and PORT; a reload does not ask again."""
     if server.master_pid or systemd.listen_fds(unset_environment=False):
         return  # an older master or systemd hands its sockets over

@@ -1,10 +1,10 @@
 """The extensions, unbound; `create_app` binds them."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, Table
 from sqlalchemy.orm import DeclarativeBase
 
 
@@ -23,6 +23,14 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
+
+if TYPE_CHECKING:  # the extension makes its class at run time, where mypy cannot see it
+
+    class Model(Base):
+        __abstract__ = True
+        __table__: ClassVar[Table]
+else:
+    Model = db.Model
 
 
 def bound(name: str) -> Any:

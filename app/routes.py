@@ -43,7 +43,6 @@ from app.http.routing import Route
 # Linkage is changed by connecting and disconnecting alone: the resource refuses every write.
 LINKAGE = {"GET": PUBLIC, "POST": SIGNED_IN, "PATCH": SIGNED_IN, "DELETE": SIGNED_IN}
 LINK = {"GET": PUBLIC, "PATCH": CONNECT, "DELETE": DISCONNECT}
-SIGN_IN = {"plain_json": True}
 
 ROUTES = (
     Route(("/health/live",), health.live, {"GET": PUBLIC}),
@@ -52,11 +51,11 @@ ROUTES = (
     Route(("/openapi.json",), document.show, {"GET": PUBLIC}),
     Route(("/docs",), docs.page, {"GET": PUBLIC}),
     Route(("/docs/<file>",), docs.asset, {"GET": PUBLIC}),
-    Route(("/auth/session", "/v1/auth/login"), sessions.sign_in, {"POST": PUBLIC}, **SIGN_IN),
+    Route(("/auth/session", "/v1/auth/login"), sessions.sign_in, {"POST": PUBLIC}, plain_json=True),
     # The next two ask for their token by themselves: a refresh token, any token.
-    Route(("/v1/auth/token/refresh",), sessions.refresh, {"POST": PUBLIC}, **SIGN_IN),
-    Route(("/v1/auth/logout",), sessions.sign_out, {"POST": PUBLIC}, **SIGN_IN),
-    Route(("/v1/auth/fresh-login",), sessions.sign_in_again, {"POST": SIGNED_IN}, **SIGN_IN),
+    Route(("/v1/auth/token/refresh",), sessions.refresh, {"POST": PUBLIC}, plain_json=True),
+    Route(("/v1/auth/logout",), sessions.sign_out, {"POST": PUBLIC}, plain_json=True),
+    Route(("/v1/auth/fresh-login",), sessions.sign_in_again, {"POST": SIGNED_IN}, plain_json=True),
     Route(("/v1/users/<user>",), users.UserDetail, {"GET": SIGNED_IN}),
     Route(
         ("/v1/settings", "/v1/settings/<setting>"),

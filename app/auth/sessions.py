@@ -42,7 +42,7 @@ def sign_in(email: str, password: str, address: str) -> Account:
     """
     email = normalize_email(email)
     found = read(ACCOUNT.where(User.email == email)) if email.isprintable() else ()
-    account = next(iter(found), None)
+    account: Any = next(iter(found), None)
     _verify(account, password, _counted_as(account.id) if account else email, address)
     verified: Account = account
     return verified

@@ -23,7 +23,7 @@ class CompiledSelect:
     Its parameters are numbers and short texts, as the driver takes them.
     """
 
-    def __init__(self, select: Select[Any]) -> None:
+    def __init__(self, select: Select[*tuple[Any, ...]]) -> None:
         self.select = select
         self._text: _Text | None = None
 
@@ -59,7 +59,7 @@ def _wrapped(error: Any, dialect: Dialect) -> DBAPIError:
 class _Text:
     """The text of a SELECT for the driver, and how its rows are read."""
 
-    def __init__(self, select: Select[Any], dialect: Dialect) -> None:
+    def __init__(self, select: Select[*tuple[Any, ...]], dialect: Dialect) -> None:
         compiled: Any = select.compile(dialect=dialect)
         self._text = str(compiled)
         self._constants = {

@@ -19,7 +19,7 @@ class Page:
     filters: list[ColumnElement[bool]] = field(default_factory=list)
     order: list[ColumnElement[Any]] = field(default_factory=list)
 
-    def of(self, statement: Select[Any], last_resort: Any) -> Select[Any]:
+    def of(self, statement: Select[*tuple[Any, ...]], last_resort: Any) -> Select[*tuple[Any, ...]]:
         """Return *statement* for this page; *last_resort* orders what the order leaves open."""
         ordered = statement.order_by(*self.order, last_resort)
         return ordered.limit(self.size).offset((self.number - 1) * self.size)
@@ -32,7 +32,9 @@ class PagedQuery:
     Pages without conditions and in no other order, which most are, are read by compiled ones.
     """
 
-    def __init__(self, rows: Select[Any], count: Select[Any], last_resort: Any) -> None:
+    def __init__(
+        self, rows: Select[*tuple[Any, ...]], count: Select[*tuple[Any, ...]], last_resort: Any
+    ) -> None:
         self._rows, self._count, self._last_resort = rows, count, last_resort
         size, skipped = bindparam("size", type_=BigInteger), bindparam("skipped", type_=BigInteger)
         self._plain_rows = CompiledSelect(rows.order_by(last_resort).limit(size).offset(skipped))

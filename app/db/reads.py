@@ -13,7 +13,7 @@ from app.extensions import db
 
 
 def read(
-    statement: Select[Any] | CompiledSelect, parameters: dict[str, Any] | None = None
+    statement: Select[*tuple[Any, ...]] | CompiledSelect, parameters: dict[str, Any] | None = None
 ) -> Sequence[Row[Any] | Any]:
     """
     Return the rows of a lone SELECT, each with its columns as attributes.
@@ -29,7 +29,7 @@ def read(
 
 
 def _read_once(
-    statement: Select[Any] | CompiledSelect, parameters: dict[str, Any] | None
+    statement: Select[*tuple[Any, ...]] | CompiledSelect, parameters: dict[str, Any] | None
 ) -> Sequence[Row[Any] | Any]:
     if isinstance(statement, CompiledSelect):
         if db.engine.dialect.name == "postgresql":

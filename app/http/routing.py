@@ -58,7 +58,8 @@ def _endpoint(view: Any) -> str:
 
 
 def _view_function(view: Any) -> Callable[..., Any]:
-    function = view.as_view(view.__name__) if isinstance(view, type) else view
+    is_class = isinstance(view, type) and issubclass(view, View)
+    function = view.as_view(view.__name__) if is_class else view
 
     @wraps(function)
     def repeatable(**values: Any) -> Any:

@@ -20,7 +20,7 @@ ADMIN_FIELDS = ("is_admin", "is_super_admin")
 LONGEST_EMAIL = 254  # RFC 5321, as corrected by erratum 1690
 HASH_BYTES = 64
 LONGEST_HASH = 255  # our column
-NO_PASSWORD = "imported without a password"  # no hash: opens no account
+NO_PASSWORD = "imported without a password"  # no hash: opens no account  # nosec B105
 
 
 def map_user(

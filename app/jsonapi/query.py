@@ -27,7 +27,7 @@ BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 DEFAULT_SIZE, LARGEST_SIZE = 20, 100
 MOST_FILTERS, MOST_VALUES = 10, 100
 
-OPERATORS: dict[str, Callable[[ColumnElement[Any], Any], ColumnElement[Any]]] = {
+OPERATORS: dict[str, Callable[[SQLColumnExpression[Any], Any], ColumnElement[Any]]] = {
     "eq": lambda column, value: column == value,
     "ne": lambda column, value: column != value,
     "gt": lambda column, value: column > value,
@@ -183,7 +183,7 @@ class Query:
         return found
 
 
-def _operators(column: ColumnElement[Any]) -> list[str]:
+def _operators(column: Any) -> list[str]:
     is_text = column.type.python_type is str
     return [name for name in OPERATORS if is_text or name not in OF_TEXT]
 
@@ -210,7 +210,7 @@ def _json_filters(text: str) -> list[Any]:
     return items
 
 
-def _value(column: ColumnElement[Any], value: Any, parameter: str) -> Any:
+def _value(column: Any, value: Any, parameter: str) -> Any:
     """Return *value* as *column* wants it."""
     wanted, read_text = READERS[column.type.python_type]
     try:

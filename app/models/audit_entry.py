@@ -7,10 +7,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.clock import database_now
 from app.db.types import UTCDateTime
-from app.extensions import db
+from app.extensions import Model
 
 
-class AuditEntry(db.Model):
+class AuditEntry(Model):
     """
     One deed. A trigger refuses every UPDATE and DELETE; no foreign keys, so that an entry outlives
     what it speaks of. *user_id* is empty where Stripe or a command acted.

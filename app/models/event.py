@@ -7,11 +7,11 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.clock import database_now
 from app.db.types import UTCDateTime
-from app.extensions import db
+from app.extensions import Model
 from app.models.user import User
 
 
-class Event(db.Model):
+class Event(Model):
     """An event. Deleting is soft: `deleted_at` is set, and the row is never shown again."""
 
     __tablename__ = "events"
@@ -41,7 +41,7 @@ class Event(db.Model):
         return f"<Event {self.id}>"
 
 
-class UsersEventsRole(db.Model):
+class UsersEventsRole(Model):
     """A role that a user has at an event: `owner` (the creator), `organizer` or `coorganizer`."""
 
     __tablename__ = "users_events_roles"

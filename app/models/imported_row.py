@@ -7,10 +7,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.clock import database_now
 from app.db.types import UTCDateTime
-from app.extensions import db
+from app.extensions import Model
 
 
-class ImportedRow(db.Model):
+class ImportedRow(Model):
     """
     A row of ours that came from Open Event Server, by the *source* table's name and the id.
 
@@ -30,7 +30,7 @@ class ImportedRow(db.Model):
         return f"<ImportedRow {self.source} {self.id}>"
 
 
-class ImportedRole(db.Model):
+class ImportedRole(Model):
     """
     A role that was brought from Open Event Server, whether or not it was taken away here since.
     """

@@ -17,12 +17,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.clock import database_now
 from app.db.types import UTCDateTime
-from app.extensions import db
+from app.extensions import Model
 
 UNCLEAR = text("outcome IS NULL")
 
 
-class PaymentIntent(db.Model):
+class PaymentIntent(Model):
     """
     Written and committed before Stripe is asked, with everything that Stripe is told.
 

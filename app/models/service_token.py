@@ -7,10 +7,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.clock import database_now
 from app.db.types import UTCDateTime
-from app.extensions import db
+from app.extensions import Model
 
 
-class ServiceToken(db.Model):
+class ServiceToken(Model):
     """
     A service token, kept as a SHA-256 hash: it is random, so nothing slower is needed.
 

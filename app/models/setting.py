@@ -6,11 +6,11 @@ from sqlalchemy import CheckConstraint, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.types import UTCDateTime
-from app.extensions import db
+from app.extensions import Model
 from app.security.crypto import EncryptedText, Sealed, Secret
 
 
-class Setting(db.Model):
+class Setting(Model):
     """
     The one row of platform settings.
 

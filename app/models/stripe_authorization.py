@@ -7,12 +7,12 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.clock import database_now
 from app.db.types import UTCDateTime
-from app.extensions import db
+from app.extensions import Model
 from app.models.event import Event
 from app.security.crypto import EncryptedText, Sealed, Secret
 
 
-class StripeAuthorization(db.Model):
+class StripeAuthorization(Model):
     """
     A connected account, kept for one event in one mode; the database allows one of each.
 

@@ -7,10 +7,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.clock import database_now
 from app.db.types import UTCDateTime
-from app.extensions import db
+from app.extensions import Model
 
 
-class StripeAuthorizationRequest(db.Model):
+class StripeAuthorizationRequest(Model):
     """
     A state that was issued, kept only as a SHA-256 hash.
 

@@ -7,13 +7,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.clock import database_now
 from app.db.types import UTCDateTime
-from app.extensions import db
+from app.extensions import Model
 from app.models.outbox import OutboxRow
 
 PENDING = text("done_at IS NULL")
 
 
-class StripeDeauthorization(OutboxRow, db.Model):
+class StripeDeauthorization(OutboxRow, Model):
     """
     A message to Stripe: disconnect *stripe_user_id* from the application *client_id*.
 

@@ -7,14 +7,14 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.clock import database_now
 from app.db.types import UTCDateTime
-from app.extensions import db
+from app.extensions import Model
 from app.models.user import User
 
 UNFINISHED = text("finished_at IS NULL")
 SENT = text("outcome IS NULL OR outcome <> 'not-sent'")
 
 
-class StripeLinkAttempt(db.Model):
+class StripeLinkAttempt(Model):
     """
     Committed before the code goes to Stripe, so that the database decides which request may send
     it.

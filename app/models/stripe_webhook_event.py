@@ -7,10 +7,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.clock import database_now
 from app.db.types import UTCDateTime
-from app.extensions import db
+from app.extensions import Model
 
 
-class StripeWebhookEvent(db.Model):
+class StripeWebhookEvent(Model):
     """An event of Stripe's whose effect was committed together with this row."""
 
     __tablename__ = "stripe_webhook_events"

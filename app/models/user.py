@@ -7,10 +7,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.clock import database_now
 from app.db.types import UTCDateTime
-from app.extensions import db
+from app.extensions import Model
 
 
-class User(db.Model):
+class User(Model):
     """
     An account of ours. `session_generation` is part of every token: raising it ends every session.
 
@@ -39,7 +39,7 @@ class User(db.Model):
         return f"<User {self.id}>"
 
 
-class EndedSession(db.Model):
+class EndedSession(Model):
     """A session that signed out before its tokens expired."""
 
     __tablename__ = "ended_sessions"

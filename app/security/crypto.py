@@ -86,7 +86,7 @@ class Cipher:
         return Sealed(sealed)
 
 
-class EncryptedText(TypeDecorator):
+class EncryptedText(TypeDecorator[Sealed]):
     """A text column for sealed secrets. Binding plain text to it is a TypeError."""
 
     impl = Text

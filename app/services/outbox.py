@@ -129,4 +129,5 @@ def mark_done(row: OutboxRow, now: datetime) -> None:
 
 def back_off(tries: int) -> timedelta:
     """Return how long to wait after that many tries: doubled each time, 6 hours at most."""
-    return min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(tries, 12))
+    doublings: int = min(tries, 12)
+    return min(LONGEST_WAIT, FIRST_WAIT * (1 << doublings))

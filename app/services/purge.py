@@ -1,6 +1,7 @@
 """Deletes what is kept for a limited time, in batches."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import InstrumentedAttribute
@@ -25,7 +26,7 @@ def purge() -> int:
     return sum(_delete(key, condition) for key, condition in _outdated(now))
 
 
-def _outdated(now: datetime) -> list[tuple[InstrumentedAttribute, ColumnElement[bool]]]:
+def _outdated(now: datetime) -> list[tuple[InstrumentedAttribute[Any], ColumnElement[bool]]]:
     return [
         (StripeAuthorizationRequest.id, StripeAuthorizationRequest.expires_at < now - A_DAY),
         (EndedSession.id, EndedSession.expires_at < now),
@@ -34,7 +35,7 @@ def _outdated(now: datetime) -> list[tuple[InstrumentedAttribute, ColumnElement[
     ]
 
 
-def _delete(key: InstrumentedAttribute, condition: ColumnElement[bool]) -> int:
+def _delete(key: InstrumentedAttribute[Any], condition: ColumnElement[bool]) -> int:
     """Delete in batches; rows that another run is deleting right now are left to it."""
     batch = select(key).where(condition).limit(BATCH).with_for_update(skip_locked=True)
     statement = (

@@ -1,6 +1,7 @@
 """What waits to be delivered, read from the database when somebody asks for the metrics."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Select, func, select
 
@@ -9,7 +10,7 @@ from app.db.reads import read
 from app.models import StripeDeauthorization
 
 # By kind: how many entries are pending, since when the oldest, and how many need a person.
-PENDING: dict[str, Select[tuple[int, object, int]]] = {
+PENDING: dict[str, Select[*tuple[Any, ...]]] = {
     "deauthorization": select(
         func.count(),
         func.min(StripeDeauthorization.enqueued_at),
@@ -33,7 +34,8 @@ def read_backlogs() -> list[Backlog]:
     now = read(select(database_now()))[0][0]
     found = []
     for kind, statement in PENDING.items():
-        pending, since, needs_person = read(statement)[0]
+        row: Any = read(statement)[0]
+        pending, since, needs_person = row
         oldest = max(0.0, (now - since).total_seconds()) if since else 0.0
         found.append(Backlog(kind, pending, oldest, needs_person))
     return found

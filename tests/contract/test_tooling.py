@@ -94,7 +94,7 @@ def _unpacked(tmp_path):
 
 MORE_MODEL = """
 
-class Color(db.Model):
+class Color(Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     a_name_of_which_nobody_would_say_that_it_is_short: Mapped[datetime] = mapped_column(UTCDateTime)
 """

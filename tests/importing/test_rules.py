@@ -131,8 +131,8 @@ def test_keys_go_into_the_slot_that_their_prefix_says_and_client_ids_follow_the_
     [
         ("stripe_secret_key", "example"),
         ("stripe_secret_key", "pk_live_in_the_wrong_field"),
-        ("stripe_publishable_key", "sk_live_in_the_wrong_field"),
-        ("stripe_client_id", "sk_live_in_the_wrong_field"),
+        ("stripe_publishable_key", "sk_live_FAKE_in_the_wrong_field"),
+        ("stripe_client_id", "sk_live_FAKE_in_the_wrong_field"),
         ("stripe_test_client_id", "example"),
     ],
 )

@@ -79,10 +79,12 @@ class TlsContext(ssl.SSLContext):
 
     def wrap_socket(self, sock: socket.socket, *args: Any, **kwargs: Any) -> ssl.SSLSocket:
         """Shake hands within the time that is left to connect."""
-        assert isinstance(sock, _Socket)
+        if not isinstance(sock, _Socket):
+            raise TypeError("Only a socket with a deadline can be wrapped.")
         sock.settimeout(sock.deadline.remaining())
         wrapped = super().wrap_socket(sock, *args, **kwargs)
-        assert isinstance(wrapped, _TlsSocket)
+        if not isinstance(wrapped, _TlsSocket):
+            raise TypeError("The context made a socket of another class.")
         wrapped.deadline = sock.deadline
         return wrapped
 

@@ -124,15 +124,14 @@ def _parameter(name: str, schema: Json, description: str = "") -> Json:
 def _body(route: Route, address: str, method: str, components: Components) -> Json | None:
     if method not in ("POST", "PATCH"):
         return None
-    if _is_document(route.view):
+    view: Any = route.view
+    if _is_document(view):
         is_change = method == "PATCH"
-        written = getattr(route.view, "change_schema", None) if is_change else None
-        schema = components.body_of(written or route.view.schema, is_change=is_change)
+        written = getattr(view, "change_schema", None) if is_change else None
+        schema = components.body_of(written or view.schema, is_change=is_change)
         return {"required": True, "content": {JSON_API: {"schema": schema}}}
-    schema = BODIES.get(route.addresses[0])
-    return (
-        {"required": True, "content": {"application/json": {"schema": schema}}} if schema else None
-    )
+    plain = BODIES.get(route.addresses[0])
+    return {"required": True, "content": {"application/json": {"schema": plain}}} if plain else None
 
 
 def _responses(route: Route, address: str, method: str, components: Components) -> Json:
@@ -173,7 +172,8 @@ def _success(route: Route, method: str) -> int:
 
 
 def _answer(route: Route, method: str, components: Components) -> Json:
-    view, status = route.view, _success(route, method)
+    view: Any = route.view
+    status = _success(route, method)
     shown = headers.of_answer(status, is_public=_is_public(route, method))
     answer: Json = {"description": "Done.", "headers": shown}
     if _is_document(view) and method != "DELETE":

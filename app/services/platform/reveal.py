@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.auth.policy import Caller
-from app.db.clock import database_now
+from app.db.clock import current_time
 from app.db.transactions import transaction
 from app.errors import BadParameter, Forbidden, RateLimited, Unauthenticated
 from app.models import AuditEntry, User
@@ -59,7 +59,7 @@ def _check_caller(caller: Caller) -> None:
 def _take_turn(session: Session, caller: Caller) -> None:
     """Raise RateLimited if it was often enough; until the transaction ends nobody else counts."""
     session.execute(select(User.id).where(User.id == caller.id).with_for_update(key_share=True))
-    now = session.scalar(select(database_now()))
+    now = current_time(session)
     recent = session.scalars(
         select(AuditEntry.at)
         .where(
