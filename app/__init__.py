@@ -21,6 +21,7 @@ from app.routes import ROUTES
 from app.security.crypto import Cipher
 from app.security.logs import configure_logging
 from app.services.accounts.refresh import RefreshScheduler
+from app.web.console import Console
 from config import Config, load_config
 
 
@@ -33,7 +34,7 @@ def create_app(config: Config | None = None) -> Flask:
     config = config or load_config()
     configure_logging(config.log_level, config.log_format)
     warnings_at_start.warn(config)
-    app = Flask(__name__, static_folder=None)
+    app = Flask(__name__, static_folder=None, template_folder="web/templates")
     app.extensions["config"] = config
     app.extensions["cipher"] = Cipher(config.encryption_keys)
     app.extensions["rate_limits"] = RateLimits(config.redis_url)
@@ -56,6 +57,7 @@ def create_app(config: Config | None = None) -> Flask:
     app.extensions["bursts"] = bursts
     bulkheads.init_app(app, bursts)
     guard.init_app(app)
+    app.extensions["console"] = Console(app, config)
     app.json = StrictJSONProvider(app)
     routing.register(app, ROUTES)
     return app

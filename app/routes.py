@@ -39,10 +39,40 @@ from app.auth.policy import (
 from app.http import docs, health, metrics
 from app.http.openapi import document
 from app.http.routing import Route
+from app.web import assets, callback, connections, event_page, sign_in, team
+from app.web import events as event_pages
 
 # Linkage is changed by connecting and disconnecting alone: the resource refuses every write.
 LINKAGE = {"GET": PUBLIC, "POST": SIGNED_IN, "PATCH": SIGNED_IN, "DELETE": SIGNED_IN}
 LINK = {"GET": PUBLIC, "PATCH": CONNECT, "DELETE": DISCONNECT}
+
+READ, SEND = {"GET": SIGNED_IN}, {"POST": SIGNED_IN}
+FORM = {**READ, **SEND}
+OPEN_FORM = {"GET": PUBLIC, "POST": PUBLIC}
+
+PAGES = (
+    Route(("/",), sign_in.home, {"GET": PUBLIC}, page=True),
+    Route(("/sign-in",), sign_in.sign_in, OPEN_FORM, page=True),
+    Route(("/sign-out",), sign_in.sign_out, {"POST": PUBLIC}, page=True),
+    Route(("/events",), event_pages.show_list, READ, page=True),
+    Route(("/events/new",), event_pages.create, FORM, page=True),
+    Route(("/events/<event>",), event_page.show, READ, page=True),
+    Route(("/events/<event>/edit",), event_pages.edit, FORM, page=True),
+    Route(("/events/<event>/connect",), connections.connect, {"POST": CONNECT}, page=True),
+    Route(("/events/<event>/reconnect",), connections.reconnect, {"POST": CONNECT}, page=True),
+    Route(("/events/<event>/disconnect",), connections.disconnect, {"GET": DISCONNECT}, page=True),
+    Route(
+        ("/events/<event>/disconnect/<authorization>",),
+        connections.disconnect_now,
+        {"POST": DISCONNECT},
+        page=True,
+    ),
+    Route(("/events/<event>/team",), team.give, {"POST": MANAGE_TEAM}, page=True),
+    Route(("/events/<event>/team/<role>",), team.take, {"POST": MANAGE_TEAM}, page=True),
+    # Who is not signed in is led to the sign-in here too, but what they bring waits for them.
+    Route(("/connect/callback",), callback.arrive, {"GET": PUBLIC}, page=True),
+    Route(("/assets/<file>",), assets.show, {"GET": PUBLIC}),
+)
 
 ROUTES = (
     Route(("/health/live",), health.live, {"GET": PUBLIC}),
@@ -153,4 +183,5 @@ ROUTES = (
         largest_body=256 * 1024,
         burst_proof="Stripe-Signature",
     ),
+    *PAGES,
 )

@@ -54,9 +54,10 @@ CODES = {
     "not-saved",
     "unavailable",
 }
-RULES = sorted(address for route in ROUTES for address in route.addresses)
+API = [route for route in ROUTES if not route.page]
+RULES = sorted(address for route in API for address in route.addresses)
 METHODS_AND_RULES = sorted(
-    (method, address) for route in ROUTES for address in route.addresses for method in route.rights
+    (method, address) for route in API for address in route.addresses for method in route.rights
 )
 METHODS = ["GET", "POST", "PATCH", "DELETE"]
 RENEWED_AFTER = 100  # requests: what was deleted meanwhile is there again

@@ -1,7 +1,5 @@
 """`event`: the members of an event, and what may be written to them."""
 
-from zoneinfo import available_timezones
-
 import pycountry
 from marshmallow import ValidationError, validate
 from marshmallow_jsonapi import fields
@@ -11,13 +9,7 @@ from app.api.user_schema import UserSchema
 from app.auth.policy import ADMIN, COORGANIZER
 from app.jsonapi.fields import Flag, Moment, Related, Text
 from app.jsonapi.resources import Schema, dasherize
-
-# Names that mean something else on every machine, or nothing.
-NO_ZONES = {"localtime", "Factory", "posixrules"}
-OF_FILES = ("posix/", "right/", "SystemV/")  # copies that some systems keep beside the zones
-TIME_ZONES = {
-    zone for zone in available_timezones() if zone not in NO_ZONES and not zone.startswith(OF_FILES)
-}
+from app.services.events.choices import TIME_ZONES
 
 
 def _check_currency(code: str | None) -> None:

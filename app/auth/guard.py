@@ -18,6 +18,7 @@ from app.db.reads import read
 from app.errors import Forbidden, Internal, Unauthenticated
 from app.models import EndedSession, User
 
+COOKIE = "console_token"  # holds the access token of somebody who signed in at the console
 SESSION = CompiledSelect(
     select(or_(User.is_admin, User.is_super_admin).label("is_admin")).where(
         User.id == bindparam("user_id"),
@@ -47,7 +48,7 @@ def _guard() -> None:
     right = g.route.right(request.method) if g.route else None
     if right is None:
         raise Internal
-    g.caller = _caller_of_header(right)
+    g.caller = caller_of_cookie() if g.route.page else _caller_of_header(right)
     g.caller_id = g.caller.id
     if right.least > ANYONE and g.caller.is_anonymous:
         raise Unauthenticated
@@ -79,6 +80,15 @@ def _caller_of_header(right: Right) -> Caller:
     if token is not None and token.startswith(service_tokens.PREFIX):
         return service_tokens.caller_of(token)
     return identify("access")
+
+
+def caller_of_cookie() -> Caller:
+    """Return who signed in at the console; nobody, where the session has ended meanwhile."""
+    token = request.cookies.get(COOKIE)
+    try:
+        return caller_of(token, "access") if token else Caller()
+    except Unauthenticated:
+        return Caller()
 
 
 def identify(*token_types: str) -> Caller:

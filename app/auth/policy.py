@@ -56,6 +56,7 @@ class Right:
 PUBLIC = Right(ANYONE)  # of a draft event, whatever is public of it starts at COORGANIZER (404)
 SIGNED_IN = Right(USER)
 LIST_LINKS = Right(USER, scopes=frozenset({"read"}))
+WORK_AT_EVENT = Right(COORGANIZER, "see this page")
 EDIT_EVENT = Right(COORGANIZER, "change the event")
 DELETE_EVENT = Right(OWNER, "delete the event")
 MANAGE_TEAM = Right(OWNER, "see and change who works at the event")

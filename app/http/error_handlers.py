@@ -4,7 +4,7 @@ Every exception that leaves a view becomes a JSON:API error document: the one re
 
 from typing import Any
 
-from flask import Flask, Response, g, json
+from flask import Flask, Response, g, json, request
 from flask_rest_jsonapi_next.exceptions import JsonApiException
 from marshmallow import ValidationError
 from marshmallow_jsonapi.exceptions import IncorrectTypeError
@@ -29,7 +29,7 @@ from app.errors import (
     WrongType,
     error_document,
 )
-from app.extensions import db
+from app.extensions import bound, db
 from app.security.logs import log
 
 JSON_API = "application/vnd.api+json"
@@ -62,6 +62,9 @@ def respond(*errors: ServiceError) -> Response:
         _locate(error)
         if isinstance(error, StripeError) and error.cause:
             log.warning("stripe answered", code=error.code, cause=error.cause)
+    if _is_for_people():
+        page: Response = bound("console").refuse(errors[0])
+        return page
     response = Response(
         json.dumps(_document(errors)),
         errors[0].status,
@@ -69,6 +72,14 @@ def respond(*errors: ServiceError) -> Response:
     )
     response.headers.update(errors[0].headers)
     return response
+
+
+def _is_for_people() -> bool:
+    """Whether a page was asked for: one of the console's, or nothing we know, by a browser."""
+    route = g.get("route")
+    if route is not None or request.path.startswith("/v1/"):
+        return route is not None and route.page
+    return request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
 
 
 def _locate(error: ServiceError) -> None:

@@ -27,7 +27,8 @@ class Route:
 
     *largest_body* is in bytes. Requests with the header *burst_proof* come in bursts: of those only
     a few compute at one moment. *plain_json* addresses speak plain JSON, whose refusals have
-    `error`.
+    `error`. A *page* is for people: it knows them by the console's cookie, and its refusals are
+    pages too.
     """
 
     addresses: tuple[str, ...]
@@ -36,6 +37,7 @@ class Route:
     largest_body: int = LARGEST_BODY
     burst_proof: str | None = None
     plain_json: bool = False
+    page: bool = False
 
     def right(self, method: str) -> Right | None:
         """Return what *method* takes; None if nobody declared it."""

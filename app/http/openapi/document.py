@@ -52,7 +52,7 @@ def describe(routes: Iterable[Route]) -> dict[str, Any]:
     spec.components.schema("Errors", ERRORS)
     spec.components.schema("SignInRefusal", SIGN_IN_REFUSAL)
     components = Components(spec)
-    for route in routes:
+    for route in (each for each in routes if not each.page):
         for address in route.addresses:
             spec.path(
                 path=re.sub(r"<(\w+)>", r"{\1}", address),

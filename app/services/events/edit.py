@@ -1,12 +1,14 @@
 """Creating, changing and deleting events."""
 
 import secrets
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.auth.policy import DELETE_EVENT, EDIT_EVENT, Caller, require
+from app.auth.policy import DELETE_EVENT, EDIT_EVENT, OWNER, Caller, require
 from app.clients.stripe import StripeConnect
 from app.db.clock import database_now
 from app.db.transactions import transaction
@@ -19,14 +21,38 @@ from app.services.events.views import EventView, FoundEvent
 from app.services.linking import unlink
 
 
-def create_event(data: dict[str, Any], caller: Caller) -> EventView:
+def create_event(
+    data: dict[str, Any], caller: Caller, *, identifier: str | None = None
+) -> EventView:
     """Create an event that belongs to *caller*. Raises Invalid where the values contradict."""
     _check_times(data["starts_at"], data["ends_at"])
     with transaction() as session:
-        event = Event(identifier=_new_identifier(session), **data)
+        event = Event(identifier=identifier or _new_identifier(session), **data)
         event.roles = [UsersEventsRole(user_id=caller.id, role="owner")]
         session.add(event)
     return read_event(str(event.id), caller)
+
+
+def create_event_once(data: dict[str, Any], caller: Caller, form: str) -> EventView:
+    """
+    Create an event like `create_event`, or return the one that the same *form* has created.
+
+    *form* is a random text that was shown with it: a form that is sent twice, at the same moment
+    too, names the same event, whose identifier is unique.
+    """
+    identifier = _identifier_of(caller, form)
+    try:
+        return create_event(data, caller, identifier=identifier)
+    except IntegrityError:
+        event = read_event(identifier, caller)
+    return event if event.role >= OWNER else create_event(data, caller)
+
+
+def _identifier_of(caller: Caller, form: str) -> str:
+    """Return eight hex characters that depend on *form* alone, never all digits."""
+    digest = sha256(f"{caller.id}:{form}".encode()).hexdigest()
+    parts = (digest[start : start + 8] for start in range(0, len(digest), 8))
+    return next((part for part in parts if not part.isdigit()), "a" + digest[:7])
 
 
 def _new_identifier(session: Session) -> str:

@@ -101,6 +101,18 @@ def list_events(caller: Caller, page: Page) -> tuple[int, list[EventView]]:
     return count or 0, [_to_view(row, caller) for row in rows]
 
 
+def list_own_events(caller: Caller, page: Page, name: str = "") -> tuple[int, list[EventView]]:
+    """
+    Return how many events *caller* works at, and a page of them, the next ones first; all events
+    for administrators. *name* is a part of the names that are wanted.
+    """
+    own = [] if caller.is_admin else [has_role(Event.id, caller.id)]
+    named = [Event.name.icontains(name, autoescape=True)] if name else []
+    filters = [*page.filters, *own, *named]
+    order = page.order or [Event.starts_at.desc()]
+    return list_events(caller, replace(page, filters=filters, order=order))
+
+
 def with_people(events: Sequence[EventView], wanted: Collection[str]) -> list[EventView]:
     """
     Return *events* with their people, in one statement. *wanted* are names of PEOPLE.

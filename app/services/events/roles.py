@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from app.auth.policy import MANAGE_TEAM, Caller, require
+from app.auth.policy import MANAGE_TEAM, WORK_AT_EVENT, Caller, require
 from app.auth.rate_limits import rate_limits, users_asked_for_by
 from app.auth.sessions import normalize_email
 from app.db.pages import Page
@@ -15,7 +15,7 @@ from app.extensions import db
 from app.models import User, UsersEventsRole
 from app.services import audit
 from app.services.events.queries import find_event, lock_event
-from app.services.events.views import FoundEvent, RoleView
+from app.services.events.views import EventView, FoundEvent, RoleView
 from app.services.identifiers import read_id
 from app.services.users import view_of
 
@@ -31,7 +31,19 @@ def list_roles(event_reference: str, caller: Caller, page: Page) -> tuple[int, l
     return count or 0, [_to_view(given, user, event) for given, user in rows]
 
 
-def _to_view(given: UsersEventsRole, user: User, event: FoundEvent) -> RoleView:
+def list_team(event: EventView) -> list[RoleView]:
+    """Return every role at *event*. Raises Forbidden: colleagues know each other, others do not."""
+    require(event.role, WORK_AT_EVENT)
+    rows = db.session.execute(
+        select(UsersEventsRole, User)
+        .join(User, User.id == UsersEventsRole.user_id)
+        .where(UsersEventsRole.event_id == event.id)
+        .order_by(UsersEventsRole.id)
+    )
+    return [_to_view(given, user, event) for given, user in rows]
+
+
+def _to_view(given: UsersEventsRole, user: User, event: FoundEvent | EventView) -> RoleView:
     return RoleView(given.id, given.role, view_of(user, event.role), event)
 
 

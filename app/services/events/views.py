@@ -66,7 +66,7 @@ class RoleView:
     id: int
     role: str
     user: UserView
-    event: FoundEvent
+    event: FoundEvent | EventView
 
     @property
     def user_id(self) -> int:

@@ -13,10 +13,11 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.auth.policy import CONNECT, Caller, require
-from app.db.clock import current_time
+from app.db.clock import current_time, database_now
+from app.db.reads import read
 from app.db.transactions import transaction
 from app.errors import Invalid
-from app.models import StripeAuthorizationRequest, User
+from app.models import Event, StripeAuthorizationRequest, User
 from app.services.events.queries import lock_event
 from app.services.events.views import FoundEvent
 from app.services.linking.links import LinkedEvent
@@ -126,6 +127,33 @@ def find_trip(session: Session, state: str) -> StripeAuthorizationRequest | None
 def consume(session: Session, request_id: int | None, now: datetime) -> None:
     """Spend the state of an onboarding that has linked its event."""
     _set_used_at(session, request_id, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """Whose trip a state stands for, to which event; *is_live* if it may still be used."""
+
+    user_id: int
+    event_id: int
+    event_identifier: str
+    is_live: bool
+    method: str = "oauth"
+
+
+def read_trip(state: str) -> Trip | None:
+    """Return the trip that *state* was issued for, used or not; None if it was never issued."""
+    row = StripeAuthorizationRequest
+    found = read(
+        select(
+            row.user_id,
+            row.event_id,
+            Event.identifier,
+            row.used_at.is_(None) & (row.expires_at > database_now()),
+        )
+        .join(Event, Event.id == row.event_id)
+        .where(row.state_hash == _hash(state))
+    )
+    return Trip(*found[0]) if found else None
 
 
 def release(session: Session, request_id: int | None) -> None:

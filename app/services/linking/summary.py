@@ -1,0 +1,64 @@
+"""What people ask about a link besides what it is: who made it, and who shares its account."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from app.auth.policy import Caller, has_role
+from app.db.reads import read
+from app.models import Event, StripeAuthorization, User
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link of an event in one mode, and the address of who made it, if they are known here."""
+
+    id: int
+    livemode: bool
+    stripe_user_id: str
+    linked_at: datetime
+    linked_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OtherEvents:
+    """Other events that use an account: *names* of those that a reader may see, and the rest."""
+
+    names: list[str]
+    hidden: int
+
+
+def links_of_event(event_id: int) -> list[Link]:
+    """Return the event's links in both modes, for somebody who works there."""
+    row = StripeAuthorization
+    found = read(
+        select(
+            row.id, row.livemode, row.stripe_user_id, row.linked_at, User.email.label("linked_by")
+        )
+        .outerjoin(User, User.id == row.linked_by_id)
+        .where(row.event_id == event_id)
+    )
+    return [Link(*each) for each in found]
+
+
+def other_events(link_id: int, caller: Caller, most: int = 20) -> OtherEvents:
+    """Return the other events that share the account of the link, as *caller* may know of them."""
+    ours, other = StripeAuthorization, StripeAuthorization.__table__.alias("other")
+    sharing = (
+        select(Event.id)
+        .join(other, other.c.event_id == Event.id)
+        .join(
+            ours,
+            (ours.stripe_user_id == other.c.stripe_user_id) & (ours.livemode == other.c.livemode),
+        )
+        .where(ours.id == link_id, other.c.id != link_id, Event.deleted_at.is_(None))
+    )
+    visible = Event.id.in_(sharing)
+    if not caller.is_admin:
+        visible &= (Event.state == "published") | has_role(Event.id, caller.id)
+    names = [
+        row.name for row in read(select(Event.name).where(visible).order_by(Event.name).limit(most))
+    ]
+    total = read(select(func.count()).select_from(sharing.subquery()))[0][0]
+    return OtherEvents(names, total - len(names))

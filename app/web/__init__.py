@@ -1,0 +1,1 @@
+"""The console: pages for organizers and administrators, over the same services as the API."""

@@ -1,0 +1,48 @@
+"""What the console's forms share."""
+
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import DateTimeLocalField
+from wtforms.validators import InputRequired
+
+from app.errors import ManyInvalid, ServiceError
+
+REQUIRED = "This is required."
+NO_MOMENT = "Enter a date and a time."
+
+
+class Form(FlaskForm):
+    """A form whose token was checked before its view was asked (`app/web/console.py`)."""
+
+    class Meta(FlaskForm.Meta):
+        csrf = False
+
+    def take(self, error: ServiceError) -> bool:
+        """Put *error* at the field that it is about; False if none of ours is meant."""
+        faults = error.faults if isinstance(error, ManyInvalid) else [error]
+        known = [fault for fault in faults if fault.field in self._fields]
+        for fault in known:
+            field = self._fields[str(fault.field)]
+            field.errors = [*field.errors, fault.detail]
+        return bool(known)
+
+
+def required() -> Any:
+    """Return the validator of a field that may not be empty, said in our words."""
+    return InputRequired(REQUIRED)
+
+
+class MomentField(DateTimeLocalField):
+    """A date and a time by the clocks of a place, as browsers send them."""
+
+    def __init__(self, label: str, **kwargs: Any) -> None:
+        super().__init__(
+            label, format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M"], **kwargs
+        )
+
+    def process_formdata(self, valuelist: Any) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError:
+            raise ValueError(NO_MOMENT) from None

@@ -1,0 +1,86 @@
+"""
+What a browser carries for its return from Stripe, each in a cookie that only the callback gets.
+
+A code that comes back when nobody is signed in waits, encrypted, until somebody is. Cookies are
+named after a digest of the state: neither code nor state stands in an address or a page of ours.
+"""
+
+import json
+from dataclasses import dataclass, field
+from hashlib import sha256
+from time import time
+
+from flask import Response, current_app, request
+
+from app.extensions import bound
+from app.security.crypto import SecretUnreadable, cipher
+
+PATH = "/connect/callback"
+PATIENCE = 5 * 60  # seconds in which somebody may sign in: what a code lives
+TRIP = 60 * 60  # seconds: what a state lives
+PLACE = "console.callback"
+NAME_LENGTH = 32
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What Stripe sent along. *code* is None where an onboarding ends without one."""
+
+    state: str = field(repr=False)
+    code: str | None = field(repr=False)
+
+
+def own_address() -> str:
+    """Return where Stripe sends browsers back to."""
+    return f"{bound('config').public_url}{PATH}"
+
+
+def name_of(state: str) -> str:
+    """Return what a state is called where it must not be told."""
+    return sha256(state.encode()).hexdigest()[:NAME_LENGTH]
+
+
+def remember_replacing(response: Response, state: str, authorization_id: int) -> None:
+    """Remember which link the account that comes back with *state* is to replace."""
+    _set(response, f"replacing_{name_of(state)}", str(authorization_id), TRIP)
+
+
+def replaced_by(state: str) -> int | None:
+    """Return the link to replace; whether it is the event's is checked where it is replaced."""
+    text = request.cookies.get(f"replacing_{name_of(state)}", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 11 else None
+
+
+def keep_waiting(response: Response, arrival: Arrival) -> None:
+    """Let *arrival* wait in the browser until somebody has signed in."""
+    inside = {"state": arrival.state, "code": arrival.code, "until": time() + PATIENCE}
+    name = name_of(arrival.state)
+    sealed = cipher().seal(json.dumps(inside), f"{PLACE}:{name}")
+    _set(response, f"waiting_{name}", sealed, PATIENCE)
+
+
+def read_waiting(name: str) -> Arrival | None:
+    """Return what waits under *name*; None if nothing does, or for too long."""
+    sealed = request.cookies.get(f"waiting_{name}", "")
+    try:
+        inside = json.loads(cipher().open(sealed, f"{PLACE}:{name}"))
+    except SecretUnreadable:
+        return None
+    return Arrival(inside["state"], inside["code"]) if time() < inside["until"] else None
+
+
+def forget_waiting(response: Response, name: str) -> None:
+    """Forget what waited under *name*: it is read once."""
+    _set(response, f"waiting_{name}", "", 0)
+
+
+def _set(response: Response, name: str, value: str, seconds: int) -> None:
+    response.set_cookie(
+        name,
+        value,
+        max_age=seconds,
+        path=PATH,
+        httponly=True,
+        samesite="Lax",
+        secure=current_app.config["SESSION_COOKIE_SECURE"],
+    )

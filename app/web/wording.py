@@ -1,0 +1,106 @@
+"""How times, roles, statuses and outcomes are put in words."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from markupsafe import Markup
+
+TIME = Markup('<time datetime="{}" title="{}">{}</time>')
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Badge:
+    """A status in words, with a sign beside its colour for who cannot tell colours apart."""
+
+    text: str
+    sign: str
+    tone: str  # good, warn, bad or calm: a class of our stylesheet
+
+
+GOOD, WARN, BAD, CALM = "good", "warn", "bad", "calm"
+OUTCOMES = {
+    "linked": Badge("Connected", "✓", GOOD),
+    "refused": Badge("Refused", "✕", BAD),
+    "failed": Badge("Failed", "✕", BAD),
+    "interrupted": Badge("Interrupted", "!", WARN),
+    "not-sent": Badge("Not sent", "!", WARN),
+    None: Badge("In progress", "…", CALM),
+}
+ACCOUNT_STATUSES = {
+    "active": Badge("Active", "✓", GOOD),
+    "restricted": Badge("Restricted", "!", WARN),
+    "unknown": Badge("Not checked yet", "?", CALM),
+}
+CHECKS = {
+    "ok": Badge("OK", "✓", GOOD),
+    "failed": Badge("Failed", "✕", BAD),
+    "skipped": Badge("Skipped", "–", CALM),
+}
+METHODS = {"oauth": "OAuth", "account": "account connected before", "onboarding": "onboarding"}
+
+
+def event_badge(event: Any) -> Badge:
+    """Return how an event stands with Stripe."""
+    if event.is_stripe_linked:
+        return Badge("Connected", "✓", GOOD)
+    if event.stripe_action_needed:
+        return Badge("Action needed", "!", WARN)
+    return Badge("Not connected", "–", CALM)
+
+
+def in_words(moment: datetime) -> Markup:
+    """Return *moment* as people say it, with the exact time on hover."""
+    passed = datetime.now(UTC) - moment
+    if timedelta(0) <= passed < timedelta(minutes=1):
+        said = "just now"
+    elif timedelta(0) <= passed < HOUR:
+        said = _ago(passed // timedelta(minutes=1), "minute")
+    elif timedelta(0) <= passed < 24 * HOUR:
+        said = _ago(passed // HOUR, "hour")
+    else:
+        said = f"{moment.day} {moment:%B %Y}"
+    exactly = f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return TIME.format(moment.isoformat(timespec="seconds"), exactly, said)
+
+
+def _ago(count: int, unit: str) -> str:
+    return f"{count} {unit}{'' if count == 1 else 's'} ago"
+
+
+def dates_of(event: Any) -> Markup:
+    """Return when *event* takes place, by the clocks of its time zone."""
+    zone = zone_of(event.timezone)
+    starts, ends = event.starts_at.astimezone(zone), event.ends_at.astimezone(zone)
+    if starts.date() == ends.date():
+        said = f"{_day(starts)}, {starts:%H:%M} – {ends:%H:%M}"
+    else:
+        said = f"{_day(starts)}, {starts:%H:%M} – {_day(ends)}, {ends:%H:%M}"
+    exactly = f"{event.starts_at:%Y-%m-%d %H:%M} UTC"
+    return TIME.format(event.starts_at.isoformat(), exactly, said)
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment:%A}, {moment.day} {moment:%B %Y}"
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Return the time zone called *name*; UTC for one that an import brought and nobody knows."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "in_words": in_words,
+    "dates_of": dates_of,
+    "event_badge": event_badge,
+    "outcome_badge": OUTCOMES.__getitem__,
+    "account_badge": ACCOUNT_STATUSES.__getitem__,
+    "check_badge": CHECKS.__getitem__,
+    "method": METHODS.__getitem__,
+}
