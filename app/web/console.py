@@ -14,6 +14,7 @@ from app.http.request_ids import request_id
 from app.web import wording
 from app.web.addresses import next_after
 from app.web.assets import asset_url
+from app.web.forms import control
 from config import Config
 
 STALE_FORM = "This form is out of date, and nothing was changed. Reload its page and try again."
@@ -39,6 +40,7 @@ class Console:
         app.jinja_env.filters.update(wording.FILTERS)
         app.jinja_env.globals.update(
             asset_url=asset_url,
+            control=control,
             token=_token_field,
             current=_mark_current,
             whoever=_whoever,

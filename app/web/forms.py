@@ -3,7 +3,7 @@
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import DateTimeLocalField
+from wtforms import DateTimeLocalField, SelectField
 from wtforms.validators import InputRequired
 
 from app.errors import ManyInvalid, ServiceError
@@ -46,3 +46,16 @@ class MomentField(DateTimeLocalField):
             super().process_formdata(valuelist)
         except ValueError:
             raise ValueError(NO_MOMENT) from None
+
+
+def control(field: Any, hint: str = "", **attributes: Any) -> Any:
+    """Return the control of *field*, which tells of its hint and of what is wrong with it."""
+    about = [f"{field.id}-hint"] if hint else []
+    kind = "form-select" if isinstance(field, SelectField) else "form-control"
+    if field.errors:
+        about.append(f"{field.id}-problem")
+        kind += " is-invalid"
+        attributes["aria-invalid"] = "true"
+    if about:
+        attributes["aria-describedby"] = " ".join(about)
+    return field(**{"class": kind, **attributes})

@@ -13,6 +13,7 @@ EVERYWHERE = {"errors", "extensions", "security", "telemetry"}
 BELOW = {
     "telemetry": {"db", "models"},
     "api": {"auth", "db", "http", "jsonapi", "models", "services", "clients"},
+    "web": {"auth", "db", "http", "models", "services"},
     "jsonapi": {"auth", "db"},
     "http": {"auth", "clients", "db", "jsonapi"},  # of the clients, the bulkhead alone
     "auth": {"clients", "db", "models"},  # likewise

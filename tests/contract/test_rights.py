@@ -8,8 +8,9 @@ import pytest
 
 from app.auth.policy import ADMIN, ANYONE, COORGANIZER, ORGANIZER, OWNER, USER, Right
 from app.http.routing import Route, register
+from app.web.assets import asset_url
 from tests.callers import assert_error, document
-from tests.contract.routes import routes_of
+from tests.contract.routes import api_routes_of
 
 LEAST = {
     "GET /health/live": ANYONE,
@@ -17,6 +18,7 @@ LEAST = {
     "GET /metrics": ANYONE,
     "GET /openapi.json": ANYONE,
     "GET /docs": ANYONE,
+    "GET /assets/<file>": ANYONE,
     "GET /docs/<file>": ANYONE,
     "POST /auth/session": ANYONE,
     "POST /v1/auth/login": ANYONE,
@@ -116,7 +118,8 @@ def test_a_role_may_do_exactly_what_the_table_says(
     path = rule.replace("<event>", str(event.id)).replace("<authorization>", str(link.id))
     path = path.replace("<user>", str(user.id if user else 1)).replace("<setting>", "1")
     path = path.replace("<payment>", str(make.payment(event, link).id))
-    path = path.replace("<file>", "swagger-ui.css")
+    path = path.replace("/docs/<file>", "/docs/swagger-ui.css")
+    path = path.replace("/assets/<file>", asset_url("console.css"))
     path = path.replace("<role>", str(make.role(make.user(), event, "coorganizer").id))
     caller = client.as_(user) if user else client
 
@@ -186,7 +189,7 @@ def test_routes_that_ask_for_something_else_than_a_role_refuse_without_it(client
 def test_every_route_has_a_right_and_every_right_a_route(app):
     linkage = {f"{method} {rule}" for rule in LINKAGE for method in ("POST", "PATCH", "DELETE")}
 
-    assert set(LEAST) | linkage == routes_of(app)
+    assert set(LEAST) | linkage == api_routes_of(app)
 
 
 @pytest.mark.parametrize("role", ROLES[1:], ids=lambda role: role.name.lower())
