@@ -14,7 +14,7 @@ from app.services.events.views import EventView
 from app.services.linking.attempts import AttemptView, list_attempts
 from app.services.linking.summary import links_of_event
 from app.services.platform.settings import read_settings
-from app.web.forms import Form, required
+from app.web.forms import Form, choices, required
 from app.web.paging import Pages, page_number
 
 PER_PAGE = 10
@@ -25,7 +25,7 @@ class RoleForm(Form):
     """Who is to have which role."""
 
     email = EmailField("E-mail", [required(), Length(max=254, message="This is too long.")])
-    role = SelectField("Role", choices=list(ROLES.items()))
+    role = SelectField("Role", choices=choices(ROLES))
 
 
 def show(event: str) -> str:

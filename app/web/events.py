@@ -17,15 +17,15 @@ from app.services.events.choices import CURRENCIES, TIME_ZONES
 from app.services.events.edit import change_event, create_event_once
 from app.services.events.queries import list_own_events, read_event
 from app.services.events.views import EventView
-from app.web.forms import Form, MomentField, required
+from app.web.forms import Form, MomentField, choices, required
 from app.web.paging import Pages, page_number
 from app.web.wording import zone_of
 
 PER_PAGE = 20
 NOT_THERE = "The clocks of this time zone skip this time. Choose another one."
-ZONES = [("", "Choose a time zone"), *((zone, zone) for zone in sorted(TIME_ZONES))]
-NAMED = ((code, f"{code} – {name}") for code, name in CURRENCIES.items())
-MONEY = [("", "Choose a currency"), *NAMED]
+ZONES = choices({"": "Choose a time zone"} | {zone: zone for zone in sorted(TIME_ZONES)})
+NAMED = {code: f"{code} – {name}" for code, name in CURRENCIES.items()}
+MONEY = choices({"": "Choose a currency"} | NAMED)
 
 
 class EventForm(Form):

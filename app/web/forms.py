@@ -1,9 +1,11 @@
 """What the console's forms share."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import DateTimeLocalField, SelectField
+from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired
 
 from app.errors import ManyInvalid, ServiceError
@@ -26,6 +28,11 @@ class Form(FlaskForm):
             field = self._fields[str(fault.field)]
             field.errors = [*field.errors, fault.detail]
         return bool(known)
+
+
+def choices(labels: Mapping[str, str]) -> list[SelectChoice]:
+    """Return what can be chosen: the label of each value."""
+    return [SelectChoice(value=value, label=label) for value, label in labels.items()]
 
 
 def required() -> Any:

@@ -4,7 +4,7 @@ import re
 from html import unescape
 from typing import Any
 
-from flask import Flask
+from flask import Flask, g
 from werkzeug.test import TestResponse
 
 from app.auth.guard import COOKIE
@@ -33,16 +33,22 @@ class Browser:
         """Return every cookie that was set."""
         return list(self._client._cookies.values())
 
-    def get(self, path: str, **headers: str) -> TestResponse:
+    def get(self, path: str, query: Any = None, **headers: str) -> TestResponse:
         """Look at a page."""
-        return self._client.get(path, headers={"Accept": "text/html", **headers})
+        return self._open("GET", path, headers=headers, query_string=query)
 
     def send(self, path: str, fields: Any = None, *, token: bool = True) -> TestResponse:
         """Send a form, with the token of one that was shown before unless *token* is False."""
         given = dict(fields or {})
         if token:
             given["csrf_token"] = self.token()
-        return self._client.post(path, data=given, headers={"Accept": "text/html"})
+        return self._open("POST", path, data=given)
+
+    def _open(self, method: str, path: str, headers: Any = None, **more: Any) -> TestResponse:
+        for kept in ("csrf_token", "caller", "is_page"):
+            g.pop(kept, None)  # of the request before: the test's app context is theirs too
+        given = {"Accept": "text/html", **(headers or {})}
+        return self._client.open(path, method=method, headers=given, **more)
 
     def token(self) -> str:
         """Return the token that every form of this browser's has."""

@@ -106,7 +106,7 @@ def list_own_events(caller: Caller, page: Page, name: str = "") -> tuple[int, li
     Return how many events *caller* works at, and a page of them, the next ones first; all events
     for administrators. *name* is a part of the names that are wanted.
     """
-    own = [] if caller.is_admin else [has_role(Event.id, caller.id)]
+    own = [] if caller.is_admin else [works_at(Event.id, caller)]
     named = [Event.name.icontains(name, autoescape=True)] if name else []
     filters = [*page.filters, *own, *named]
     order = page.order or [Event.starts_at.desc()]

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from app.auth.policy import Caller, has_role
+from app.auth.policy import Caller, works_at
 from app.db.reads import read
 from app.models import Event, StripeAuthorization, User
 
@@ -56,7 +56,7 @@ def other_events(link_id: int, caller: Caller, most: int = 20) -> OtherEvents:
     )
     visible = Event.id.in_(sharing)
     if not caller.is_admin:
-        visible &= (Event.state == "published") | has_role(Event.id, caller.id)
+        visible &= (Event.state == "published") | works_at(Event.id, caller)
     names = [
         row.name for row in read(select(Event.name).where(visible).order_by(Event.name).limit(most))
     ]
