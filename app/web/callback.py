@@ -84,7 +84,7 @@ def _resume(name: str) -> ResponseReturnValue:
 def _finish(trip: Trip, arrival: Arrival) -> Response:
     """Link the account, and lead to the event with what came of it."""
     try:
-        if arrival.code is None and trip.method == "oauth":
+        if arrival.code is None and not trip.is_onboarding:
             raise BadRequest(NOTHING_CAME)
         result = link_account(_link_request(trip, arrival), bound("stripe"))
     except ServiceError as refusal:

@@ -131,13 +131,13 @@ def consume(session: Session, request_id: int | None, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """Whose trip a state stands for, to which event; *is_live* if it may still be used."""
+    """Whose trip a state stands for, and to which event; *is_live* if it may still be used."""
 
     user_id: int
     event_id: int
     event_identifier: str
     is_live: bool
-    method: str = "oauth"
+    is_onboarding: bool
 
 
 def read_trip(state: str) -> Trip | None:
@@ -149,9 +149,10 @@ def read_trip(state: str) -> Trip | None:
             row.event_id,
             Event.identifier,
             row.used_at.is_(None) & (row.expires_at > database_now()),
+            row.account_id.is_not(None),
         )
         .join(Event, Event.id == row.event_id)
-        .where(row.state_hash == _hash(state))
+        .where(row.state_hash == hash_state(state))
     )
     return Trip(*found[0]) if found else None
 
