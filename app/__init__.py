@@ -13,9 +13,10 @@ from app.clients.bulkhead import Bulkhead
 from app.clients.stripe import StripeConnect
 from app.db.engine import engine_options, engine_url, watch
 from app.extensions import db
-from app.http import bulkheads, edge, error_handlers, metrics, routing
+from app.http import bulkheads, edge, error_handlers, metrics, on_demand, routing
 from app.http.bulkheads import BurstBulkhead
 from app.importing.ids import watch_inserts
+from app.importing.on_demand import OnDemand
 from app.jsonapi.documents import StrictJSONProvider
 from app.routes import ROUTES
 from app.security.crypto import Cipher
@@ -50,6 +51,8 @@ def create_app(config: Config | None = None) -> Flask:
     app.extensions["refreshes"] = RefreshScheduler(
         app.extensions["stripe"], partial(_in_background, app, bursts)
     )
+    url = config.open_event_database_url
+    app.extensions["open_event"] = OnDemand(url) if url else None
     _bind_extensions(app, config)
     error_handlers.init_app(app)
     edge.init_app(app, config)
@@ -58,6 +61,7 @@ def create_app(config: Config | None = None) -> Flask:
     bulkheads.init_app(app, bursts)
     guard.init_app(app)
     app.extensions["console"] = Console(app, config)
+    on_demand.init_app(app)
     app.json = StrictJSONProvider(app)
     routing.register(app, ROUTES)
     return app

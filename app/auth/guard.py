@@ -11,6 +11,8 @@ from flask import Flask, g, request
 from sqlalchemy import bindparam, exists, or_, select
 
 from app.auth import service_tokens
+from app.auth.open_event import caller_of as caller_of_foreign
+from app.auth.open_event import read_foreign_token
 from app.auth.policy import ADMIN, ANYONE, Caller, Right
 from app.auth.tokens import read_token
 from app.db.compiled import CompiledSelect
@@ -95,10 +97,14 @@ def identify(*token_types: str) -> Caller:
     """
     Return who sent the token in the Authorization header.
 
-    Without a header it is nobody. Raises Unauthenticated like `caller_of`.
+    Without a header it is nobody. Where Open Event Server's key is known, its access tokens are
+    taken as well. Raises Unauthenticated like `caller_of`.
     """
     token = _token_of_header()
-    return Caller() if token is None else caller_of(token, *token_types)
+    if token is None:
+        return Caller()
+    foreign = read_foreign_token(token) if "access" in token_types else None
+    return caller_of(token, *token_types) if foreign is None else caller_of_foreign(foreign)
 
 
 def _token_of_header() -> str | None:

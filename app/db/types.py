@@ -7,6 +7,8 @@ from sqlalchemy import DateTime
 from sqlalchemy.types import TypeDecorator
 
 LARGEST_ID = 2**31 - 1  # that an id's column holds
+# Ids from here on are given to what is made here; those below are Open Event Server's to give.
+FIRST_OWN_ID = 1_000_000_000
 
 
 class UTCDateTime(TypeDecorator[datetime]):

@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-# Ids from here on are given to what is made here, so that the two sides never meet.
-FIRST_OWN_ID = 1_000_000_000
+from app.db.types import FIRST_OWN_ID
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine, event, text
 
-from app.importing.facts import FIRST_OWN_ID
+from app.db.types import FIRST_OWN_ID
 from app.models import Event, StripeAuthorization, User
 
 KINDS = (User, Event, StripeAuthorization)

@@ -34,13 +34,15 @@ class Queries:
             FROM users u LEFT JOIN ({named}) AS r ON r.user_id = u.id
             WHERE {where} ORDER BY u.id"""
 
-    def twins(self) -> str:
+    def twins(self, where: str = "true") -> str:
         """
         Select the id of each user whose address another has too, and the id of the one to keep.
+
+        *where* is about `u`, and must not part users of one address.
         """
         return f"""
             WITH addresses AS (
-                SELECT u.id, u.deleted_at, {ADDRESS} AS address FROM users u
+                SELECT u.id, u.deleted_at, {ADDRESS} AS address FROM users u WHERE {where}
             ), shared AS (
                 SELECT address FROM addresses WHERE address <> ''
                 GROUP BY address HAVING count(*) > 1

@@ -1,9 +1,10 @@
 """Importing one event, or one user, by the rules of the whole import."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from app.importing.facts import EventFacts, RoleFacts, Unreadable, UserFacts
+from app.importing.queries import ADDRESS
 from app.importing.source import Source
 from app.importing.target import Run
 from app.importing.write_events import write_events
@@ -13,12 +14,17 @@ from app.importing.write_users import write_users
 
 @dataclass(frozen=True, slots=True)
 class EventWithPeople:
-    """An event as it is there, with its roles and the users whom they name."""
+    """
+    An event as it is there, with its roles and the users whom they name.
+
+    *twins* are those of the users whose address another user there has too, with the one to keep.
+    """
 
     event: EventFacts | Unreadable
     roles: tuple[RoleFacts, ...]
     users: tuple[UserFacts | Unreadable, ...]
     is_twin: bool
+    twins: Mapping[int, int] = field(default_factory=dict)
 
 
 def read_event(source: Source, *, reference: int | str) -> EventWithPeople | None:
@@ -37,7 +43,17 @@ def read_event(source: Source, *, reference: int | str) -> EventWithPeople | Non
     roles = tuple(source.roles("event_id = %(event)s", event=event.id))
     ids = sorted({role.user_id for role in roles})
     users = source.users("u.id = ANY(%(ids)s)", are_named=True, ids=ids) if ids else ()
-    return EventWithPeople(event, roles, tuple(users), is_twin=_is_twin(source, event))
+    people = tuple(users)
+    twins = read_twins(source, people)
+    return EventWithPeople(event, roles, people, is_twin=_is_twin(source, event), twins=twins)
+
+
+def read_twins(source: Source, users: Collection[UserFacts | Unreadable]) -> dict[int, int]:
+    """Return those of *users* whose address another user there has, with the one to keep."""
+    facts = [user for user in users if isinstance(user, UserFacts)]
+    addresses = sorted({(user.email or "").strip().lower() for user in facts})
+    statement = source.queries.twins(f"{ADDRESS} = ANY(%(addresses)s)")
+    return dict(source.rows(statement, {"addresses": addresses}))
 
 
 def _is_twin(source: Source, event: EventFacts | Unreadable) -> bool:
@@ -55,7 +71,7 @@ def write_event(run: Run, found: EventWithPeople) -> None:
     Roles that were brought and are there no more are taken away. If the event was deleted there
     since it came, it joins `run.deletions`.
     """
-    write_users(run, found.users)
+    write_users(run, found.users, found.twins)
     twins: Sequence[str] = ()
     if found.is_twin and isinstance(found.event, EventFacts):
         twins = (found.event.identifier or "",)

@@ -5,8 +5,13 @@ Rows come through server-side cursors, a batch at a time. Nothing that is raised
 database's own words: they may hold what is in its rows, or in the URL.
 """
 
+import os
+import threading
+import time
+import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from socket import SHUT_RDWR, socket
 from typing import Any
 
 import psycopg2
@@ -82,12 +87,17 @@ def refuse_password(url: str) -> None:
 class Source:
     """Open Event Server's database at one moment. A context manager: leaving it hangs up."""
 
-    def __init__(self, url: str, **options: Any) -> None:
+    def __init__(self, url: str, patience: int | None = None, **options: Any) -> None:
         """
         Connect to *url*, with more *options* of libpq's, and look what the database has.
 
+        With *patience* we hang up after so many seconds in all, whatever is being read then.
         Raises SourceError if it cannot be reached, or is none of Open Event Server.
         """
+        self._clock: threading.Timer | None = None
+        if patience is not None:
+            options["connect_timeout"] = patience
+        started = time.monotonic()
         dsn = make_dsn(**{**CONNECTING, **connection_options(url), **options})
         try:
             self._connection: Connection = psycopg2.connect(dsn)
@@ -96,16 +106,25 @@ class Source:
                 "Open Event Server's database does not let us in:"
                 " is it running, and are host, name, role and password right?"
             ) from None
+        if patience is not None:
+            remaining = max(0.1, patience - (time.monotonic() - started))
+            self._clock = hang_up_after(remaining, self._connection)
         try:
             self._begin()
         except BaseException:
-            self._connection.close()
+            self.close()
             raise
 
     def __enter__(self) -> "Source":
         return self
 
     def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._clock is not None:
+            self._clock.cancel()
         self._connection.close()
 
     def users(
@@ -187,6 +206,26 @@ class Source:
                 f" Missing, or not readable for this role: {', '.join(missing)}."
             )
         return columns
+
+
+def hang_up_after(seconds: float, connection: Connection) -> threading.Timer:
+    """
+    Shut down *connection* after so many seconds; cancel the timer that is returned to keep it.
+
+    libpq waits for an answer without end, and a server that is frozen, or a network that drops
+    everything, never tells it.
+    """
+    descriptor = os.dup(connection.fileno())
+    timer = threading.Timer(seconds, _shut_down, (descriptor,))
+    timer.daemon = True
+    timer.start()
+    weakref.finalize(timer, os.close, descriptor)
+    return timer
+
+
+def _shut_down(descriptor: int) -> None:
+    with suppress(OSError), socket(fileno=os.dup(descriptor)) as line:
+        line.shutdown(SHUT_RDWR)
 
 
 def _decoded(value: Any) -> Any:

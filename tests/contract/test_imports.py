@@ -15,10 +15,10 @@ BELOW = {
     "api": {"auth", "db", "http", "jsonapi", "models", "services", "clients"},
     "web": {"auth", "db", "http", "models", "services"},
     "jsonapi": {"auth", "db"},
-    "http": {"auth", "clients", "db", "jsonapi"},  # of the clients, the bulkhead alone
+    "http": {"auth", "clients", "db", "jsonapi", "models"},  # of the clients, the bulkhead alone
     "auth": {"clients", "db", "models"},  # likewise
     "services": {"auth", "clients", "db", "models"},
-    "importing": {"auth", "db", "models", "services"},
+    "importing": {"auth", "clients", "db", "models", "services"},  # likewise
     "clients": set(),
     "models": {"db"},
     "db": {"models"},

@@ -17,6 +17,7 @@ from app.models import Event, UsersEventsRole
 from app.services import audit
 from app.services.deauthorization import outbox
 from app.services.events.queries import lock_event, read_event
+from app.services.events.theirs import refuse_imported
 from app.services.events.views import EventView, FoundEvent
 from app.services.linking import unlink
 
@@ -70,11 +71,13 @@ def change_event(reference: str, data: dict[str, Any], caller: Caller) -> EventV
     """
     Change what *data* names; its `id` must be the event's.
 
-    Raises NotFound, Forbidden, IdMismatch, Invalid.
+    Raises NotFound, Forbidden, IdMismatch, Invalid, and Conflict for an event that is edited in an
+    Open Event Server beside us.
     """
     with transaction() as session:
         event, _ = lock_event(reference, caller)
         require(event.role, EDIT_EVENT)
+        refuse_imported(session, event.id)
         if data.pop("id") != str(event.id):
             raise IdMismatch("The id is not the one in the address.", field="id")
         _check_times(data.get("starts_at", event.starts_at), data.get("ends_at", event.ends_at))
@@ -87,11 +90,12 @@ def delete_event(reference: str, caller: Caller, stripe: StripeConnect) -> None:
     """
     Delete the event softly and unlink it, in both modes.
 
-    Raises NotFound, Forbidden, LinkInProgress.
+    Raises NotFound, Forbidden, LinkInProgress, Conflict.
     """
     with transaction() as session:
         event, _ = lock_event(reference, caller)
         require(event.role, DELETE_EVENT)
+        refuse_imported(session, event.id)
         enqueued = unlink.erase_links_of_event(session, event.id, caller)
         _update(session, event, {"deleted_at": database_now()})
         audit.record("event.delete", event.identifier, user_id=caller.id, event_id=event.id)

@@ -19,6 +19,7 @@ from app.db.transactions import transaction
 from app.errors import Invalid
 from app.models import Event, StripeAuthorizationRequest, User
 from app.services.events.queries import lock_event
+from app.services.events.theirs import confirm_event
 from app.services.events.views import FoundEvent
 from app.services.linking.links import LinkedEvent
 from app.services.platform.countries import country_code
@@ -59,6 +60,7 @@ def create_request(
     """
     redirect_uri = checked_uri(redirect_uri, allowed_uris)
     state = secrets.token_urlsafe(32)
+    confirm_event(event_reference, caller)
     with transaction() as session:
         event, setting = lock_event(event_reference, caller, field="event")
         require(event.role, CONNECT)

@@ -104,7 +104,7 @@ def _gather(
         now=row.now,
         attempt=row.StripeLinkAttempt,
         event=event,
-        role=ADMIN if row.is_admin else Role(row.rank or ANYONE),
+        role=ADMIN if row.is_admin and claim.caller.is_admin else Role(row.rank or ANYONE),
         livemode=row.livemode,
         disconnected_at=row.disconnected_at,
         delivering_until=row.delivering_until,

@@ -17,6 +17,7 @@ from app.errors import NotSaved, ServiceError, StripeError, StripeUnreadable
 from app.models import StripeAuthorization
 from app.security.logs import log
 from app.services.deauthorization import outbox
+from app.services.events.theirs import confirm_event, confirm_once_more
 from app.services.linking.claim import Claim, claim_attempt
 from app.services.linking.complete import Completion, complete_attempt, refuse_attempt
 from app.services.linking.confirm import confirm_account
@@ -50,9 +51,10 @@ def obtain_grant(request: LinkRequest, stripe: StripeConnect) -> Grant | LinkRes
     """
     Claim the attempt and ask Stripe; or return the link that the same request made before.
 
-    Raises what `claim_attempt` raises, with nothing sent; or a StripeError or OnboardingIncomplete,
-    which is stored with the attempt.
+    Raises what `confirm_event` and `claim_attempt` raise, with nothing sent; or a StripeError or
+    OnboardingIncomplete, which is stored with the attempt.
     """
+    confirm_event(request.event, request.caller)
     with ExitStack() as place:
         # Reading an account takes a place by itself, and spends nothing where there is none.
         exchanges = request.method == "oauth"
@@ -104,6 +106,9 @@ def store_grant(grant: Grant, stripe: StripeConnect) -> StripeAuthorization:
 def _complete(grant: Grant, stripe: StripeConnect) -> Completion:
     """Store the account; where it is doubtful whether it is still connected, find out first."""
     claim, account = grant.claim, grant.account
+    refusal = confirm_once_more(claim.event_id, claim.caller)
+    if refusal is not None:
+        return persist(partial(refuse_attempt, claim, account.account_id, refusal), stripe.waiting)
     confirmed: datetime | None = None
     give_up = time.monotonic() + VERIFYING
     while True:

@@ -16,6 +16,7 @@ from app.services import audit
 from app.services.accounts.links import account_of, has_links, lock_links_of_event
 from app.services.deauthorization import outbox
 from app.services.events.queries import lock_event
+from app.services.events.theirs import confirm_event
 from app.services.linking.attempts import refuse_while_linking
 
 NOT_LINKED = "No Stripe account is connected here."
@@ -28,12 +29,14 @@ def unlink_account(
     Erase a link and tell Stripe if it was the last one to its account in its mode.
 
     Returns `shared` if other links use the account, `kept` if it stays connected because a platform
-    created it, `pending` if Stripe is still to be told. Raises NotFound, Forbidden, LinkInProgress.
+    created it, `pending` if Stripe is still to be told. Raises NotFound, Forbidden, LinkInProgress,
+    Unavailable.
     """
     found = db.session.get(StripeAuthorization, authorization_id)
     if found is None:
         raise NotFound(NOT_LINKED)
     event_id = found.event_id
+    confirm_event(str(event_id), caller)
     with transaction() as session:
         event, _ = lock_event(str(event_id), caller)
         require(event.role, DISCONNECT)

@@ -15,6 +15,7 @@ from app.clients.stripe import PaymentIntent as StripeIntent
 from app.db.reads import read_time
 from app.errors import NotLinked, ServiceError, StripeError
 from app.services.accounts import status
+from app.services.events.theirs import confirm_event
 from app.services.payments.claim import Claim, Created, claim_payment, reclaim_payment
 from app.services.payments.complete import complete_failed, record_intent
 from app.services.payments.lookup import look_up
@@ -41,6 +42,7 @@ def create_payment(request: PaymentRequest, stripe: StripeConnect) -> PaymentRes
     way), StripeDisabled, NotLinked, StripeNotConfigured, StripeBusy, with nothing sent; or a
     StripeError. No database connection is held while Stripe is asked.
     """
+    confirm_event(request.event, request.caller)
     with ExitStack() as place:
         found = claim_payment(request, stripe, lambda: place.enter_context(stripe.reserve()))
         if isinstance(found, Claim):

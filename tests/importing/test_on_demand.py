@@ -1,0 +1,301 @@
+"""Beside a running Open Event Server: its events, people and roles as they are at this moment."""
+
+import socket
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select, update
+
+from app.clients.bulkhead import Bulkhead
+from app.db.transactions import transaction
+from app.extensions import db
+from app.importing import on_demand
+from app.importing.source import Source, SourceError
+from app.models import Event, ImportedRow, StripeAuthorization, User, UsersEventsRole
+from tests.callers import assert_error, document, link_document
+from tests.importing.conftest import on_both
+from tests.importing.open_event import A_DAY
+
+OWNER = 1
+
+
+@pytest.fixture(name="environ")
+def _environ(open_event):
+    return {"OPEN_EVENT_DATABASE_URL": open_event.url}
+
+
+@pytest.fixture(name="there")
+def _there(open_event):
+    """An owner, an organizer and an event there; nothing of it is known here."""
+    open_event.add_user(OWNER, "owner@example.com", "correct horse")
+    open_event.add_user(2, "organizer@example.com", is_admin=True)
+    open_event.add_user(3, "stranger@example.com")
+    open_event.add_event(7, owner=OWNER, identifier="abcdef01")
+    open_event.add_role(2, 7, "organizer")
+    return open_event
+
+
+@pytest.fixture(name="known")
+def _known(there, client):
+    """The same, known here since a moment ago."""
+    assert client.get("/v1/events/7").status_code == 200
+    return there
+
+
+def row(model, row_id):
+    db.session.rollback()
+    return db.session.get(model, row_id, populate_existing=True)
+
+
+def make_old(seconds=61):
+    """Let all copies be older than they are."""
+    past = datetime.now(UTC) - timedelta(seconds=seconds)
+    with transaction() as session:
+        session.execute(update(ImportedRow).values(read_at=past))
+
+
+def count_links():
+    return db.session.scalar(select(func.count()).select_from(StripeAuthorization))
+
+
+@pytest.fixture(name="owner")
+def _owner(known, client):
+    return client.as_(row(User, OWNER))
+
+
+@pytest.fixture(name="organizer")
+def _organizer(known, client):
+    return client.as_(row(User, 2))
+
+
+@on_both
+@pytest.mark.parametrize("reference", ["7", "abcdef01"])
+def test_an_event_that_is_asked_for_comes_with_its_roles_and_people(there, client, reference):
+    found = client.get(f"/v1/events/{reference}")
+
+    assert (found.status_code, found.json["data"]["id"]) == (200, "7")
+    roles = select(UsersEventsRole.user_id, UsersEventsRole.role).order_by(UsersEventsRole.user_id)
+    assert db.session.execute(roles).all() == [(1, "owner"), (2, "organizer")]
+
+
+def test_nobody_comes_as_an_administrator(known):
+    assert not row(User, 2).is_admin
+
+
+def test_an_administrator_of_ours_keeps_the_rights_when_an_event_comes_again(known, client):
+    with transaction() as session:
+        session.execute(update(User).where(User.id == 2).values(is_admin=True))
+    make_old()
+
+    assert client.get("/v1/events/7").status_code == 200
+    assert row(User, 2).is_admin
+
+
+def test_of_two_users_with_one_address_the_same_one_comes_as_in_an_import(there, client):
+    there.add_user(4, "twin@example.com")
+    there.add_user(5, " Twin@example.com")
+    there.add_event(8, owner=5)
+    there.add_role(4, 8, "organizer")
+
+    client.get("/v1/events/8")
+
+    assert row(User, 4) is not None
+    assert row(User, 5) is None
+
+
+@on_both
+def test_the_wizards_save_is_linked_a_moment_later(known, owner, stripe, platform):
+    known.add_event(9, owner=OWNER, state="draft")
+
+    linked = owner.post("/v1/stripe-authorizations", link_document(9, stripe.code()))
+
+    assert linked.status_code == 201, linked.text
+    assert row(StripeAuthorization, int(linked.json["data"]["id"])).event_id == 9
+
+
+def test_stripe_that_was_ticked_there_a_moment_ago_counts(known, owner, stripe, platform):
+    known.change("events", 7, can_pay_by_stripe=False)
+    refused = owner.post("/v1/stripe-authorizations", link_document(7, stripe.code()))
+    assert_error(refused, 403, "stripe-disabled")
+
+    known.change("events", 7, can_pay_by_stripe=True)
+
+    linked = owner.post("/v1/stripe-authorizations", link_document(7, stripe.code()))
+    assert linked.status_code == 201
+
+
+def test_an_organizer_who_was_removed_there_a_moment_ago_links_nothing(
+    known, organizer, stripe, platform
+):
+    known.take_role(2, 7, "organizer")
+
+    refused = organizer.post("/v1/stripe-authorizations", link_document(7, stripe.code()))
+
+    assert_error(refused, 403, "forbidden")
+    assert stripe.codes_seen() == []
+
+
+def test_an_organizer_who_was_removed_there_a_moment_ago_ends_nothing(
+    known, owner, organizer, stripe, platform
+):
+    link = owner.post("/v1/stripe-authorizations", link_document(7, stripe.code())).json["data"]
+    known.take_role(2, 7, "organizer")
+
+    for address in (f"/v1/stripe-authorizations/{link['id']}", "/v1/events/7/stripe-authorization"):
+        assert_error(organizer.delete(address), 403, "forbidden")
+
+    assert count_links() == 1
+
+
+def test_an_organizer_who_was_added_there_a_moment_ago_may(known, owner, client, stripe, platform):
+    owner.post("/v1/stripe-authorizations", link_document(7, stripe.code()))
+    client.get("/v1/users/3")
+    known.add_event(8, owner=3)
+    client.get("/v1/events/8")
+    known.add_role(3, 7, "organizer")
+
+    added = client.as_(row(User, 3))
+
+    assert added.delete("/v1/events/7/stripe-authorization").status_code == 200
+
+
+def test_somebody_who_was_blocked_there_a_moment_ago_changes_nothing(
+    known, owner, stripe, platform
+):
+    known.change("users", OWNER, is_blocked=True)
+
+    refused = owner.post("/v1/stripe-authorizations", link_document(7, stripe.code()))
+
+    assert_error(refused, 401, "unauthenticated")
+    assert row(User, OWNER).is_blocked
+
+
+def test_an_event_that_was_deleted_there_is_deleted_here_and_its_account_given_back(
+    known, owner, client, stripe, platform
+):
+    owner.post("/v1/stripe-authorizations", link_document(7, stripe.code()))
+    known.change("events", 7, deleted_at=A_DAY)
+
+    refused = owner.delete("/v1/events/7/stripe-authorization")
+
+    assert_error(refused, 404, "not-found")
+    assert row(Event, 7).deleted_at is not None
+    assert count_links() == 0
+
+
+def test_a_read_is_content_with_a_copy_of_the_last_minute(known, client):
+    known.change("events", 7, state="draft", name="Later")
+    assert client.get("/v1/events/7").json["data"]["attributes"]["name"] == "Event 7"
+
+    make_old()
+
+    assert_error(client.get("/v1/events/7"), 404, "not-found")
+
+
+def test_what_decides_is_theirs_although_both_sides_changed_it(known, client):
+    with transaction() as session:
+        session.execute(update(Event).where(Event.id == 7).values(payment_currency="USD"))
+    known.change("events", 7, payment_currency="CHF")
+    make_old()
+
+    client.get("/v1/events/7")
+
+    assert row(Event, 7).payment_currency == "CHF"
+
+
+def test_a_user_who_is_asked_for_comes(there, client, make):
+    admin = client.as_(make.user(is_admin=True))
+
+    assert admin.get("/v1/users/3").status_code == 200
+    assert_error(admin.get("/v1/users/4"), 404, "not-found")
+
+
+def test_what_they_do_not_have_is_remembered_for_ten_seconds(there, client, monkeypatch):
+    assert_error(client.get("/v1/events/8"), 404, "not-found")
+    there.add_event(8, owner=OWNER)
+    assert_error(client.get("/v1/events/8"), 404, "not-found")
+
+    monkeypatch.setattr(on_demand.time, "monotonic", lambda: on_demand.time.time() + 10**9)
+
+    assert client.get("/v1/events/8").status_code == 200
+
+
+@pytest.mark.parametrize("reference", ["1000000000", "2147483647", "not*one"])
+def test_ids_that_are_given_out_here_are_not_asked_for(there, client, app, reference):
+    there.close()
+    app.extensions["open_event"]._url = "postgresql://127.0.0.1:1/nothing"
+
+    assert_error(client.get(f"/v1/events/{reference}"), 404, "not-found")
+
+
+@pytest.mark.parametrize("method", ["patch", "delete"])
+def test_an_imported_event_is_changed_and_deleted_there(owner, client, method):
+    body = document("event", 7, name="Mine") if method == "patch" else None
+
+    assert_error(getattr(owner, method)("/v1/events/7", body), 409, "conflict")
+    assert_error(getattr(client, method)("/v1/events/7", body), 401, "unauthenticated")
+
+
+def test_an_event_of_ours_is_changed_here_as_ever(there, client, make):
+    person = make.user()
+    event = make.event(person)
+
+    changed = client.as_(person).patch(
+        f"/v1/events/{event.id}", document("event", event.id, name="Mine")
+    )
+
+    assert changed.status_code == 200
+
+
+class TestAway:
+    """Their database does not answer."""
+
+    @pytest.fixture(autouse=True)
+    def _away(self, known, owner, app):
+        app.extensions["open_event"]._url = "postgresql://nobody@127.0.0.1:1/nothing"
+
+    def test_what_is_not_known_is_unavailable(self, client):
+        assert_error(client.get("/v1/events/8"), 503, "unavailable")
+
+    def test_what_decides_a_change_is_unavailable(self, owner, stripe, platform):
+        code = stripe.code()
+        refused = owner.post("/v1/stripe-authorizations", link_document(7, code))
+        assert_error(refused, 503, "unavailable")
+        assert stripe.codes_seen() == []
+
+    def test_what_is_known_is_read_as_ever(self, client):
+        make_old()
+        assert client.get("/v1/events/7").status_code == 200
+
+    def test_the_service_is_ready(self, client):
+        assert client.get("/health/ready").status_code == 200
+
+
+def test_a_database_that_accepts_and_says_nothing_is_given_up_after_five_seconds(
+    known, client, app, monkeypatch
+):
+    assert on_demand.PATIENCE == 5
+    monkeypatch.setattr(on_demand, "PATIENCE", 2)  # the least that libpq waits to be let in
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        app.extensions["open_event"]._url = f"postgresql://nobody@127.0.0.1:{port}/nothing"
+
+        assert_error(client.get("/v1/events/8"), 503, "unavailable")
+
+
+def test_a_database_that_falls_silent_while_it_is_read_is_given_up(known):
+    with Source(known.url, patience=1) as source, pytest.raises(SourceError):
+        source.rows("SELECT pg_sleep(60)")
+
+
+def test_at_most_four_look_ups_run_at_a_time(known, client, app):
+    open_event = app.extensions["open_event"]
+    open_event._bulkhead = Bulkhead(4, patience=0.1)
+    with ExitStack() as places:
+        for _ in range(4):
+            places.enter_context(open_event._bulkhead.admitted())
+        assert_error(client.get("/v1/events/8"), 503, "unavailable")
+        assert client.get("/v1/events/7").status_code == 200
+    assert on_demand.AT_ONCE == 4
+    assert_error(client.get("/v1/events/8"), 404, "not-found")
