@@ -3,15 +3,12 @@
 import re
 from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, current_app, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.errors import BadRequest
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 HOST = re.compile(r"(\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[\w.-]+))(:[0-9]{0,5})?", re.ASCII)
 # What proxies write for a client: 192.0.2.1, 192.0.2.1:4711, 2001:db8::1, [2001:db8::1]:4711.
@@ -30,10 +27,10 @@ def init_app(app: Flask, allowed: Iterable[str], trusted_proxies: int) -> None:
         )
 
 
-def _forgetting_the_host_of_probes(wsgi_app: "WSGIApplication") -> "WSGIApplication":
+def _forgetting_the_host_of_probes(wsgi_app: WSGIApplication) -> WSGIApplication:
     """Routing itself refuses hosts that cannot be one, before anything of ours is asked."""
 
-    def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith(PROBES):
             environ["HTTP_HOST"] = "localhost"
         return wsgi_app(environ, start_response)
