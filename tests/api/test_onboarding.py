@@ -19,6 +19,8 @@ from app.models import (
     StripeLinkAttempt,
 )
 from tests.callers import assert_error, document
+from tests.webhooks import UPDATED, Webhooks
+from tests.webhooks import event as hook_event
 
 REQUESTS, LINKS = "/v1/stripe-authorization-requests", "/v1/stripe-authorizations"
 CODE, STATE = "/data/attributes/stripe-auth-code", "/data/attributes/state"
@@ -316,6 +318,32 @@ def test_an_account_that_a_platform_controls_ends_as_kept_when_stripe_says_so(
 
     assert gone.json["meta"]["deauthorization"] == "kept"
     assert len(organizer.get("/v1/stripe-accounts").json["data"]) == 1
+
+
+def test_an_owner_who_disconnects_the_platform_ends_link_and_connection(
+    onboarded, organizer, client, stripe, event
+):
+    hooks, account = Webhooks(client, stripe), onboarded["attributes"]["stripe-user-id"]
+    stripe.disconnect(account)
+
+    assert hooks.send(hooks.deauthorized(account)).status_code == 200
+
+    assert organizer.get(onboarded["links"]["self"]).status_code == 404
+    assert organizer.get("/v1/stripe-accounts").json["data"] == []
+
+
+def test_a_webhook_about_an_account_without_an_event_counts(onboarded, organizer, client, stripe):
+    hooks, account = Webhooks(client, stripe), onboarded["attributes"]["stripe-user-id"]
+    organizer.delete(onboarded["links"]["self"])
+    stripe.control(f"accounts/{account}", {"disabled_reason": "rejected.fraud"})
+
+    assert hooks.send(hook_event(UPDATED, account)).status_code == 200
+    (shown,) = organizer.get("/v1/stripe-accounts").json["data"]
+    assert shown["attributes"]["account-status"] == "restricted"
+
+    stripe.disconnect(account)
+    assert hooks.send(hooks.deauthorized(account)).status_code == 200
+    assert organizer.get("/v1/stripe-accounts").json["data"] == []
 
 
 def test_an_unfinished_account_is_not_among_those_to_use(begun, organizer):

@@ -21,6 +21,7 @@ from app.extensions import db
 from app.models import (
     Event,
     Setting,
+    StripeAccount,
     StripeAuthorization,
     StripeDeauthorization,
     StripeLinkAttempt,
@@ -47,7 +48,12 @@ class World(RuleBasedStateMachine):
         super().__init__()
         self.stripe.calm()
         with transaction() as session:
-            for table in (StripeAuthorization, StripeLinkAttempt, StripeDeauthorization):
+            for table in (
+                StripeAuthorization,
+                StripeLinkAttempt,
+                StripeDeauthorization,
+                StripeAccount,
+            ):
                 session.execute(delete(table))
         self.livemode = False
         self.make.platform(self.stripe)
@@ -55,6 +61,7 @@ class World(RuleBasedStateMachine):
         self.codes = []  # codes that were used, each with its event
         self.grants = []  # of processes that died, or are late
         self.lost = set()  # (account, livemode) that only an interrupted attempt knows
+        self.onboardings = []  # each with its page at Stripe, its state and its event
         self.told = []  # webhooks on their way
 
     @rule(event=an_event, account=an_account, livemode=a_mode)
@@ -80,6 +87,46 @@ class World(RuleBasedStateMachine):
             code = self.new_code(event, account, self.livemode)
             body = document("stripe-authorization", link.id, stripe_auth_code=code)
             self.check(self.organizer.patch(f"/v1/stripe-authorizations/{link.id}", body))
+
+    @rule(event=an_event, choice=st.integers(0, 20), again=st.booleans())
+    def use_account(self, event, choice, again):
+        """Link, or relink, an account that was connected before: one's own, or a made-up one."""
+        own = self.organizer.get("/v1/stripe-accounts").json["data"]
+        ids = [each["id"] for each in own] + ["acct_1MadeUp"]
+        linkage = {"account": {"type": "stripe-account", "id": ids[choice % len(ids)]}}
+        for link in self.links(event) if again else ():
+            body = document("stripe-authorization", link.id, linkage)
+            self.check(self.organizer.patch(f"/v1/stripe-authorizations/{link.id}", body))
+        linkage["event"] = {"type": "event", "id": str(self.events[event])}
+        body = document("stripe-authorization", None, linkage)
+        self.check(self.organizer.post("/v1/stripe-authorizations", body))
+
+    @rule(event=an_event, fault=st.sampled_from([None, "close-after-commit", "500-saved-after"]))
+    def begin_onboarding(self, event, fault):
+        """Ask for an account of one's own; an answer may be lost on the way."""
+        self.choose_method("onboarding")
+        if fault is not None:
+            self.stripe.fault(fault, on="create-account", times=1)
+        linkage = {"event": {"type": "event", "id": str(self.events[event])}}
+        body = document("stripe-authorization-request", None, linkage)
+        response = self.organizer.post("/v1/stripe-authorization-requests", body)
+        self.check(response)
+        if response.status_code == 201:
+            begun = response.json["data"]["attributes"]
+            self.onboardings.append((begun["authorize-url"], begun["state"], self.events[event]))
+        self.choose_method("oauth")
+
+    @rule(choice=st.integers(0, 20), is_finished=st.booleans())
+    def come_back(self, choice, is_finished):
+        """Fill the account in at Stripe, or not, and come back; the state may be an old one."""
+        if not self.onboardings:
+            return
+        url, state, event_id = self.onboardings[choice % len(self.onboardings)]
+        if is_finished:
+            requests.post(url, data={"decision": "finish"}, allow_redirects=False, timeout=10)
+        linkage = {"event": {"type": "event", "id": str(event_id)}}
+        body = document("stripe-authorization", None, linkage, state=state)
+        self.check(self.organizer.post("/v1/stripe-authorizations", body))
 
     @rule(event=an_event)
     def unlink(self, event):
@@ -187,16 +234,29 @@ class World(RuleBasedStateMachine):
         assert linked - unheard <= self.connected()
 
     @invariant()
+    def no_user_has_two_unfinished_accounts_for_an_event_and_mode(self):
+        """What was created at Stripe is known here, or its row still asks for it."""
+        rows = self.onboarded_rows()
+        unfinished = [
+            (row.event_id, row.livemode)
+            for row in rows
+            if row.finished_at is None and row.disconnected_at is None
+        ]
+        assert len(set(unfinished)) == len(unfinished)
+        assert len(self.created_at_stripe()) <= len(rows)
+
+    @invariant()
     def no_code_goes_to_stripe_twice(self):
         assert codes_twice(self.stripe) == []
 
     @invariant()
     def what_is_connected_is_linked_owed_or_lost(self):
         linked = {(row.stripe_user_id, row.livemode) for row in self.all_links()}
+        kept = {(account, mode) for account in self.created_at_stripe() for mode in (False, True)}
         debts = select(StripeDeauthorization).where(StripeDeauthorization.done_at.is_(None))
         owed = {(row.stripe_user_id, row.livemode) for row in db.session.scalars(debts)}
         self.lost &= self.connected()
-        assert self.connected() <= linked | owed | self.lost
+        assert self.connected() <= linked | owed | self.lost | kept
 
     def new_code(self, event, account, livemode):
         code = self.stripe.code(self.stripe.accounts[account], livemode=livemode)
@@ -219,6 +279,23 @@ class World(RuleBasedStateMachine):
             for row in self.all_links()
             if row.event_id == self.events[event] and row.livemode == self.livemode
         ]
+
+    def choose_method(self, method):
+        with transaction() as session:
+            session.get_one(Setting, 1).stripe_connect_method = method
+
+    def onboarded_rows(self):
+        db.session.rollback()
+        return db.session.query(StripeAccount).filter_by(origin="onboarding").all()
+
+    def created_at_stripe(self):
+        """The accounts that our platform has created there."""
+        answer = requests.get(f"{self.stripe.url}/_control/state", timeout=10).json()
+        return {
+            each["id"]
+            for each in answer["accounts"]
+            if "open_event_account" in each.get("metadata", {})
+        }
 
     def all_links(self):
         db.session.rollback()

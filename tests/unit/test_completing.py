@@ -9,6 +9,7 @@ from app.auth.policy import ADMIN, ANYONE, COORGANIZER, ORGANIZER
 from app.errors import (
     Conflict,
     Forbidden,
+    Invalid,
     NotFound,
     StripeBusy,
     StripeDisabled,
@@ -45,6 +46,7 @@ RECHECKS = [
     (Forbidden, 403, {"role": ANYONE}),
     (StripeDisabled, 403, {"event": event(can_pay_by_stripe=False)}),
     (StripeModeMismatch, 422, {"livemode": True}),
+    (Invalid, 422, {"may_use": False}),
 ]
 
 
