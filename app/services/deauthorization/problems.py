@@ -36,12 +36,16 @@ def _undeliverable() -> list[str]:
 
 
 def _interrupted_attempts() -> list[str]:
-    """Return a sentence for each attempt that ended without an answer; each is reported once."""
+    """
+    Return a sentence for each attempt that ended without an answer; each is reported once.
+
+    Only an exchange can have connected an account that is not stored here.
+    """
     row = StripeLinkAttempt
     with transaction() as session:
         found = session.execute(
             update(row)
-            .where(row.outcome == "interrupted", row.reported_at.is_(None))
+            .where(row.outcome == "interrupted", row.method == "oauth", row.reported_at.is_(None))
             .values(reported_at=database_now())
             .returning(row.id, row.event_id, row.livemode, row.started_at)
             .execution_options(synchronize_session=False)

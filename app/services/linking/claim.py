@@ -101,6 +101,7 @@ def _claim(
     )
     session.add(attempt)
     session.flush()
+    onboarded = facts.onboarded
     return Claim(
         attempt_id=attempt.id,
         event_id=event.id,
@@ -109,8 +110,8 @@ def _claim(
         method=request.method,
         code_digest=digest,
         replacing=request.replacing,
-        account_id=request.account_id or (facts.onboarded and facts.onboarded.stripe_user_id),
-        connection_id=facts.onboarded.id if facts.onboarded is not None else None,
+        account_id=request.account_id if onboarded is None else onboarded.stripe_user_id,
+        connection_id=None if onboarded is None else onboarded.id,
     )
 
 

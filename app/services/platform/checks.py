@@ -201,8 +201,7 @@ class _Keys:
     def _judge_client_id(self, answer: PlatformCheck | None) -> Check:
         is_missing = not self.values["client-id"] and "client-id" not in self.faults
         if is_missing and self.connect_method == "onboarding":
-            sentence = "It is not set, and onboarding does not need one."
-            return self._told("client-id", "skipped", sentence)
+            return self._told("client-id", "skipped", "Onboarding does not need one.")
         failed = self._judge("client-id")
         if failed:
             return failed
