@@ -16,12 +16,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.clock import database_now
 from app.db.types import UTCDateTime
-from app.extensions import db
+from app.extensions import Model
 
 UNFINISHED = text("finished_at IS NULL AND disconnected_at IS NULL")
 
 
-class StripeAccount(db.Model):
+class StripeAccount(Model):
     """
     An account in one mode, as one user connected it: by OAuth, or by onboarding.
 

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 
 from app.models import StripeAccount, StripeAuthorization, UsersEventsRole
-from app.services.accounts.links import AccountKey, is_link_to
+from app.services.accounts.links import AccountKey, find_links, is_link_to
 
 INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 ACTIVE = StripeAccount.disconnected_at.is_(None)
@@ -31,6 +31,16 @@ def find_active(session: Session, account: AccountKey) -> list[StripeAccount]:
     """Return the connections of *account* that have not ended."""
     found = select(StripeAccount).where(is_row_of(account), ACTIVE)
     return list(session.scalars(found.execution_options(populate_existing=True)))
+
+
+def find_checked(
+    session: Session, account: AccountKey
+) -> list[StripeAuthorization | StripeAccount]:
+    """Return every row that shows the account's status: its links, and who connected it."""
+    found: list[StripeAuthorization | StripeAccount] = []
+    found += find_links(session, account)
+    found += find_active(session, account)
+    return found
 
 
 def is_created_here(session: Session, account: AccountKey) -> bool:

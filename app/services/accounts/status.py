@@ -169,11 +169,11 @@ def _claim(account: AccountKey, unless_since: datetime | None) -> bool:
         lock_accounts(session, account)
         now = current_time(session)
         bound = now - ON_DEMAND if unless_since is None else unless_since
-        links = [*find_links(session, account), *connections.find_active(session, account)]
-        if all(link.account_checked_at and link.account_checked_at > bound for link in links):
+        rows = connections.find_checked(session, account)
+        if all(row.account_checked_at and row.account_checked_at > bound for row in rows):
             return False
-        for link in links:
-            link.account_checked_at = now
+        for row in rows:
+            row.account_checked_at = now
         return True
 
 

@@ -4,7 +4,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Row, Select, String, bindparam, column, func, select, union
+from sqlalchemy import (
+    Boolean,
+    Row,
+    Select,
+    String,
+    bindparam,
+    column,
+    func,
+    select,
+    union,
+)
 from sqlalchemy.orm import aliased
 
 from app.auth.policy import Caller

@@ -104,11 +104,8 @@ def _apply_update(session: Session, event: StripeEvent, lookup: AccountLookup) -
     """Record the account's status; if Stripe did not tell it, the next reader has it refreshed."""
     record_snapshot(session, event.account, lookup)
     if lookup.snapshot is None:
-        for each in (
-            *find_links(session, event.account),
-            *connections.find_active(session, event.account),
-        ):
-            each.account_checked_at = None
+        for row in connections.find_checked(session, event.account):
+            row.account_checked_at = None
     return True
 
 
