@@ -32,6 +32,7 @@ REPLACED = [
     (r"eyJ[\w-]+\.[\w-]+\.[\w-]+", "eyJhbGciOiJIUzI1NiIs.eyJpZGVudGl0eSI6MX0.4HRxgG3mPZq1"),
     (r"http://127\.0\.0\.1:\d+", "https://connect.stripe.com"),
     (r"http(s?)%3A%2F%2F127\.0\.0\.1(%3A|:)\d+", "https%3A%2F%2Fpay.example.org"),
+    (r"^[0-9a-f]{16}$", "4a7ce0c083d73acb"),
     (r"\b[0-9a-f]{32}\b", "9f1c2b7a64d84c0e8f3a5b6c7d8e9f00"),
     (r"state=[\w-]{40,}", "state=3q2-7wAAbCkT5vX0r1mYw8sJfGhLpZxQnUeIoKtDcVs"),
     (r"^[\w-]{43}$", "3q2-7wAAbCkT5vX0r1mYw8sJfGhLpZxQnUeIoKtDcVs"),

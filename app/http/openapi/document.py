@@ -26,6 +26,11 @@ SECURITY = {
         "name": "Authorization",
         "description": "`JWT <access token>`; `Bearer <access token>` is understood too.",
     },
+    "serviceToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "`Bearer oest_…`, made by `manage.py tokens create`.",
+    },
     "metricsToken": {"type": "http", "scheme": "bearer"},
 }
 

@@ -35,7 +35,7 @@ def operation_of(route: Route, address: str, method: str, components: Components
         "operationId": f"{method.lower()}-{re.sub(r'[^a-z0-9]+', '-', address).lstrip('-')}",
         "tags": [_tag(address)],
         "summary": _summary(route, method),
-        "description": f"**Who**: {WHO[right.least.name]}",
+        "description": f"**Who**: {_who(right)}",
         "parameters": [*_path(address), *_query(route.view, method)],
         "responses": _responses(route, address, method, components),
         "security": _security(address, right),
@@ -62,12 +62,21 @@ def _summary(route: Route, method: str) -> str:
     return " ".join(text.strip().split("\n\n")[0].split())
 
 
+def _who(right: Right) -> str:
+    who = WHO[right.least.name]
+    if right.scopes:
+        scopes = " or ".join(f"`{scope}`" for scope in sorted(right.scopes))
+        who += f" Service tokens with the scope {scopes}."
+    return who
+
+
 def _security(address: str, right: Right) -> list[Json]:
     if address == "/metrics":
         return [{"metricsToken": []}]
     if right.least == ANYONE:
         return [{}, {"accessToken": []}] if address.startswith("/v1/") else [{}]
-    return [{"accessToken": []}]
+    tokens: list[Json] = [{"accessToken": []}]
+    return [*tokens, {"serviceToken": []}] if right.scopes else tokens
 
 
 def _path(address: str) -> list[Json]:

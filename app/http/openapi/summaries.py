@@ -43,3 +43,13 @@ SUMMARIES = {
     "GET /v1/audit-entries": "List who did what with which key, link or role.",
     "POST /stripe/webhooks": "Receive an event that Stripe has signed.",
 }
+LINKAGE = {
+    "/v1/stripe-authorizations/<authorization>/relationships/event",
+    "/v1/events/<event>/relationships/stripe-authorization",
+}
+SUMMARIES |= {f"GET {address}": "Read the linkage alone." for address in LINKAGE}
+SUMMARIES |= {
+    f"{method} {address}": "Refused: only connecting and disconnecting change linkage."
+    for address in LINKAGE
+    for method in ("POST", "PATCH", "DELETE")
+}
