@@ -200,6 +200,17 @@ def test_the_same_state_again_is_answered_with_the_link(onboarded, begun, come_b
     assert again.json["data"]["id"] == onboarded["id"]
 
 
+def test_a_second_tab_that_comes_back_finds_the_link(begun, start, come_back):
+    second = start().json["data"]["attributes"]
+    fill_in(second)
+    made = come_back(begun["state"])
+
+    again = come_back(second["state"])
+
+    assert (made.status_code, again.status_code) == (201, 200)
+    assert again.json["data"]["id"] == made.json["data"]["id"]
+
+
 def test_a_state_is_spent_by_linking(onboarded, begun, come_back, organizer):
     organizer.delete(onboarded["links"]["self"])
 

@@ -85,7 +85,7 @@ def read_account(account_id: str, caller: Caller) -> AccountView:
     """
     accounts = ALL if caller.is_admin else OWN
     known = {} if caller.is_admin else {"caller_id": caller.id}
-    found = _seen(accounts).where(account_id == ACCOUNT_ID)
+    found = _seen(accounts).where(ACCOUNT_ID.in_([account_id]))
     is_current = LIVEMODE == CURRENT_MODE
     rows = read(found.order_by(is_current.desc()).limit(1), known) if _is_id(account_id) else ()
     if not rows:

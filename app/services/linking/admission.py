@@ -135,26 +135,32 @@ def _repeat(
 
 
 def _made_before(request: LinkRequest, facts: StartFacts) -> StripeAuthorization | None:
-    """Return the link to the account that the request is about, where it stands already."""
-    if request.method == "account":
-        link, account_id = facts.link, request.account_id
-    elif facts.onboarded is not None and _is_made_by(facts, request.caller):
-        link, account_id = facts.known_link, facts.onboarded.stripe_user_id
-    else:
+    """Return the event's link to the account that the request is about, where there is one."""
+    account_id = request.account_id
+    links = [facts.link]
+    if request.method == "onboarding":
+        if not _is_onboarding_of(facts, request.caller):
+            return None
+        account_id = facts.onboarded.stripe_user_id if facts.onboarded is not None else None
+        links.append(facts.known_link)
+    elif request.method == "oauth":
         return None
-    stands = link is not None and link.stripe_user_id == account_id
-    return link if link is not None and stands and request.replacing in (None, link.id) else None
+    for link in links:
+        if (
+            link is not None
+            and link.event_id == facts.event_id
+            and link.stripe_user_id == account_id
+            and request.replacing in (None, link.id)
+        ):
+            return link
+    return None
 
 
-def _is_made_by(facts: StartFacts, caller: Caller) -> bool:
-    """Return whether *caller*'s onboarding has linked this event."""
-    trip, link = facts.trip, facts.known_link
-    return (
-        trip is not None
-        and trip.user_id == caller.id
-        and link is not None
-        and link.event_id == trip.event_id == facts.event_id
-    )
+def _is_onboarding_of(facts: StartFacts, caller: Caller) -> bool:
+    """Return whether the state is of *caller*'s onboarding for this event, spent or not."""
+    trip = facts.trip
+    is_own = trip is not None and trip.user_id == caller.id and trip.event_id == facts.event_id
+    return is_own and facts.onboarded is not None
 
 
 def _remembered(known: StripeLinkAttempt) -> RememberedFailure:

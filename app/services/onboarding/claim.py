@@ -17,6 +17,7 @@ from app.db.transactions import transaction
 from app.errors import Conflict, StripeNotConfigured
 from app.models import Setting, StripeAccount, User
 from app.services.events.queries import lock_event
+from app.services.events.theirs import confirm_event
 from app.services.events.views import FoundEvent
 from app.services.linking.admission import NOT_CONFIGURED
 from app.services.onboarding.outcome import LEASE, Known, Step, next_step
@@ -53,8 +54,9 @@ def claim_account(event_reference: str, caller: Caller, stripe: StripeConnect) -
     Commit the row of the account that *caller* connects to the event, unless it is there.
 
     It is unique per user, event and mode until it is linked. Raises NotFound, Forbidden,
-    StripeNotConfigured, and Conflict while another request creates it.
+    StripeNotConfigured, Conflict while another request creates it, and what `confirm_event` raises.
     """
+    confirm_event(event_reference, caller)
     with transaction() as session:
         event, setting = lock_event(event_reference, caller, field="event")
         require(event.role, CONNECT)
