@@ -10,6 +10,7 @@ from app import warnings_at_start
 from app.auth import guard
 from app.auth.rate_limits import RateLimits
 from app.clients.bulkhead import Bulkhead
+from app.clients.open_event import OpenEventDatabase
 from app.clients.stripe import StripeConnect
 from app.db.engine import engine_options, engine_url, watch
 from app.extensions import db
@@ -22,6 +23,7 @@ from app.routes import ROUTES
 from app.security.crypto import Cipher
 from app.security.logs import configure_logging
 from app.services.accounts.refresh import RefreshScheduler
+from app.services.mirror.courier import Courier
 from app.web.console import Console
 from config import Config, load_config
 
@@ -53,6 +55,9 @@ def create_app(config: Config | None = None) -> Flask:
     )
     url = config.open_event_database_url
     app.extensions["open_event"] = OnDemand(url) if url else None
+    app.extensions["mirror"] = (
+        Courier(OpenEventDatabase(url), app.app_context) if config.open_event_mirror else None
+    )
     _bind_extensions(app, config)
     error_handlers.init_app(app)
     edge.init_app(app, config)

@@ -28,6 +28,7 @@ from app.services.linking.links import (
 )
 from app.services.linking.request import LinkRequest, LinkResult
 from app.services.linking.unlink import unlink_account
+from app.services.mirror.outbox import is_pending
 
 
 class LinkingDataLayer(SqlalchemyDataLayer):
@@ -195,10 +196,11 @@ def _refuse_move(reference: str, link: AuthorizationView) -> None:
 def _unlink(link: AuthorizationView) -> dict[str, Any]:
     stripe = current_app.extensions["stripe"]
     deauthorization = unlink_account(link.id, current_caller(), stripe)
-    return {
-        "meta": {"message": "Object successfully deleted", "deauthorization": deauthorization},
-        "jsonapi": {"version": "1.0"},
-    }
+    meta = {"message": "Object successfully deleted", "deauthorization": deauthorization}
+    mirror = is_pending(link.event_id)
+    if mirror is not None:
+        meta["mirror"] = "pending" if mirror else "done"
+    return {"meta": meta, "jsonapi": {"version": "1.0"}}
 
 
 def _show(link: AuthorizationView) -> AuthorizationView:

@@ -12,6 +12,7 @@ from app.commands.output import epilog, json_option, show_json, show_rows, track
 from app.security.crypto import SecretUnreadable
 from app.services.deauthorization import reconcile as reconciling
 from app.services.deauthorization.outbox import mark_done
+from app.services.mirror.reconcile import MirrorReport
 from app.services.platform.checks import check_platform
 
 
@@ -90,8 +91,21 @@ def _lines(report: reconciling.Report) -> Iterator[tuple[bool, str]]:
         payments.found > 0,
         f"Unclear payments: {payments.found} found, {payments.finished} finished",
     )
+    if report.mirror is not None:
+        yield from _mirror_lines(report.mirror)
     yield report.refreshed > 0, f"Accounts refreshed: {report.refreshed}"
     yield report.purged > 0, f"Outdated rows deleted: {report.purged}"
+
+
+def _mirror_lines(mirror: MirrorReport) -> Iterator[tuple[bool, str]]:
+    yield (
+        mirror.delivered > 0,
+        f"Events mirrored to Open Event Server: {mirror.delivered} done, {mirror.pending} pending",
+    )
+    for event_id in mirror.put_right:
+        yield True, f"Put right in Open Event Server's database: event {event_id}"
+    for hint in mirror.hints:
+        yield False, f"Note: {hint}"
 
 
 @stripe.command(

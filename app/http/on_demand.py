@@ -1,12 +1,13 @@
 """
-Beside a running Open Event Server: what an address names is brought before the view runs.
+Beside a running Open Event Server: what an address names is brought before the view runs, and the
+mirror is written before the answer leaves.
 
 What a document names, the services ask for themselves (`app/services/events/theirs.py`).
 """
 
 from typing import Any
 
-from flask import Flask, current_app, g, request
+from flask import Flask, Response, current_app, g, request
 from sqlalchemy import select
 
 from app.db.reads import read
@@ -21,6 +22,14 @@ def init_app(app: Flask) -> None:
     """Look before every view of *app*, if there is an Open Event Server to look at."""
     if app.extensions["open_event"] is not None:
         app.before_request(_look)
+    if app.extensions["mirror"] is not None:
+        app.after_request(_wait)
+
+
+def _wait(response: Response) -> Response:
+    """Answer when the mirror has been written, or after 3 seconds: the frontend goes on there."""
+    current_app.extensions["mirror"].wait()
+    return response
 
 
 def _look() -> None:

@@ -27,7 +27,8 @@ from app.extensions import db
 from app.importing import target
 from app.importing.deletions import delete_event, linked_accounts
 from app.importing.events import map_event
-from app.importing.facts import EventFacts, Mapped, Unreadable, UserFacts
+from app.importing.facts import EventFacts, Mapped, SettingsFacts, Unreadable, UserFacts
+from app.importing.platform_keys import PREFIXES, choose_settings, map_keys
 from app.importing.report import Report
 from app.importing.run import Options, start_run
 from app.importing.single import (
@@ -136,6 +137,25 @@ class OnDemand:
         for subject in subjects:
             if not subject.is_unknown and found.of(subject) is None:
                 raise _gone(subject.kind)
+
+    def client_ids(self) -> dict[bool, str | None]:
+        """
+        Return the platform's client ids there, by livemode.
+
+        Empty where no row of settings counts, or the database does not answer.
+        """
+        db.session.rollback()
+        try:
+            with Source(self._url, PATIENCE) as source:
+                rows = [row for row in source.settings() if isinstance(row, SettingsFacts)]
+        except SourceError as error:
+            _tell(error)
+            return {}
+        chosen, _ = choose_settings(rows, None)
+        if chosen is None:
+            return {}
+        keys = map_keys(chosen).values
+        return {livemode: keys[f"{prefix}client_id"] for livemode, prefix in PREFIXES.items()}
 
     def _subjects(self, event: str | None, user_id: int | None) -> list[Subject]:
         """Return what of event and user is theirs, and not known to be unknown there."""

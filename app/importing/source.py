@@ -5,19 +5,17 @@ Rows come through server-side cursors, a batch at a time. Nothing that is raised
 database's own words: they may hold what is in its rows, or in the URL.
 """
 
-import os
 import threading
 import time
-import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from socket import SHUT_RDWR, socket
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import make_dsn, parse_dsn
 
+from app.clients.hang_up import hang_up_after
 from app.importing.columns import Columns, find_missing
 from app.importing.facts import (
     EventFacts,
@@ -206,26 +204,6 @@ class Source:
                 f" Missing, or not readable for this role: {', '.join(missing)}."
             )
         return columns
-
-
-def hang_up_after(seconds: float, connection: Connection) -> threading.Timer:
-    """
-    Shut down *connection* after so many seconds; cancel the timer that is returned to keep it.
-
-    libpq waits for an answer without end, and a server that is frozen, or a network that drops
-    everything, never tells it.
-    """
-    descriptor = os.dup(connection.fileno())
-    timer = threading.Timer(seconds, _shut_down, (descriptor,))
-    timer.daemon = True
-    timer.start()
-    weakref.finalize(timer, os.close, descriptor)
-    return timer
-
-
-def _shut_down(descriptor: int) -> None:
-    with suppress(OSError), socket(fileno=os.dup(descriptor)) as line:
-        line.shutdown(SHUT_RDWR)
 
 
 def _decoded(value: Any) -> Any:

@@ -11,6 +11,7 @@ from app.models.stripe_authorization import StripeAuthorization
 from app.models.stripe_authorization_request import StripeAuthorizationRequest
 from app.models.stripe_deauthorization import StripeDeauthorization
 from app.models.stripe_link_attempt import StripeLinkAttempt
+from app.models.stripe_mirror import StripeMirror
 from app.models.stripe_webhook_event import StripeWebhookEvent
 from app.models.user import EndedSession, User
 
@@ -28,6 +29,7 @@ __all__ = [
     "StripeAuthorizationRequest",
     "StripeDeauthorization",
     "StripeLinkAttempt",
+    "StripeMirror",
     "StripeWebhookEvent",
     "User",
     "UsersEventsRole",

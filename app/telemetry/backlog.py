@@ -7,7 +7,7 @@ from sqlalchemy import Select, func, select
 
 from app.db.clock import database_now
 from app.db.reads import read
-from app.models import StripeDeauthorization
+from app.models import StripeDeauthorization, StripeMirror
 
 # By kind: how many entries are pending, since when the oldest, and how many need a person.
 PENDING: dict[str, Select[*tuple[Any, ...]]] = {
@@ -16,6 +16,11 @@ PENDING: dict[str, Select[*tuple[Any, ...]]] = {
         func.min(StripeDeauthorization.enqueued_at),
         func.count().filter(StripeDeauthorization.needs_person),
     ).where(StripeDeauthorization.done_at.is_(None)),
+    "mirror": select(
+        func.count(),
+        func.min(StripeMirror.enqueued_at),
+        func.count().filter(StripeMirror.needs_person),
+    ).where(StripeMirror.done_at.is_(None)),
 }
 
 

@@ -25,6 +25,8 @@ from app.services.deauthorization import outbox
 from app.services.deauthorization.problems import find_problems, rejected_account
 from app.services.deauthorization.queries import IS_PENDING, look_up
 from app.services.linking import attempts
+from app.services.mirror import reconcile as mirror
+from app.services.mirror.reconcile import MirrorReport
 from app.services.outbox import LEASE, Delivery
 from app.services.payments import unclear
 from app.services.payments.unclear import Resumed
@@ -48,6 +50,7 @@ class Report:
     pending: int = 0
     in_delivery: int = 0
     payments: Resumed = field(default_factory=Resumed)
+    mirror: MirrorReport | None = None
     refreshed: int = 0
     disconnected: list[str] = field(default_factory=list)
     purged: int = 0
@@ -59,7 +62,7 @@ def reconcile(
 ) -> Report:
     """
     Close expired attempts, deliver pending deauthorizations, finish unclear payments, refresh
-    accounts, and purge.
+    accounts, put Open Event Server's database right where it is mirrored, and purge.
 
     With *only_due*, what failed lately waits for its back-off, what another process is delivering
     is left to it, and an account is refreshed once a day. Without, everything is done now, after
@@ -73,8 +76,11 @@ def reconcile(
     report.payments = unclear.resume_unclear(track("Payments", unclear_payments), stripe)
     unless_since = started - (NOT_REFRESHED_FOR if only_due else JUST_NOW)
     _refresh_accounts(report, stripe, track, unless_since)
+    report.mirror = mirror.reconcile(only_due=only_due)
     report.purged = purge()
     report.problems += [*find_problems(), *unclear.find_problems()]
+    if report.mirror is not None:
+        report.problems += report.mirror.problems
     return report
 
 

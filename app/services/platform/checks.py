@@ -23,7 +23,7 @@ from app.errors import (
     StripeTimeout,
     StripeUnreachable,
 )
-from app.extensions import db
+from app.extensions import bound, db
 from app.models import Setting
 from app.security.crypto import SecretUnreadable
 from app.services.platform.keys import SLOTS
@@ -87,13 +87,16 @@ def check_platform(stripe: StripeConnect) -> PlatformChecks:
     Check the keys of both modes, asking Stripe about each mode that is set up.
 
     A mode without any key is skipped, and so is what cannot be recognized: only what is known to
-    be right is `ok`. No database connection is held while Stripe is asked.
+    be right is `ok`. Beside an Open Event Server its client ids must be ours: its frontend sends
+    organizers to Stripe with them. No database connection is held while Stripe is asked.
     """
     setting = db.session.get_one(Setting, 1, populate_existing=True)
     stripe_mode, keys = setting.stripe_mode, [_Keys.read(setting, mode) for mode in (False, True)]
     is_set_up = any(each.livemode is setting.livemode and each.is_set_up for each in keys)
     db.session.rollback()
-    checks = [check for each in keys for check in each.check(stripe)]
+    open_event = bound("open_event")
+    theirs = {} if open_event is None else open_event.client_ids()
+    checks = [each.compare(check, theirs) for each in keys for check in each.check(stripe)]
     return PlatformChecks(stripe_mode, read(select(database_now()))[0][0], checks, is_set_up)
 
 
@@ -146,6 +149,13 @@ class _Keys:
             self._judge_webhook_secret(),
             self._judge_connection(answer),
         ]
+
+    def compare(self, check: Check, theirs: dict[bool, str | None]) -> Check:
+        """Return *check*, failed if it is about a client id that Open Event Server has not."""
+        other = theirs.get(self.livemode)
+        if check.check != "client-id" or other in (None, self.values["client-id"]):
+            return check
+        return self._failed("client-id", "Open Event Server has another one in its settings.")
 
     def _ask(self, stripe: StripeConnect) -> PlatformCheck | None:
         """Ask Stripe, if there is a secret key to ask with; a made-up client id tells of it too."""
