@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test torture bench lint format check migrations examples lock migration clean
+.PHONY: help run test torture bench lint format check migrations examples screenshots lock migration clean
 
 PY := .venv/bin/python
 # Stamps: what .venv was last filled from. Newer lock files fill it again.
@@ -52,6 +52,9 @@ format: $(DEV) ## Format the code and fix what can be fixed
 	@$(PY) -m ruff format .
 
 check: lint test migrations ## All of lint and test, then every migration up and down
+
+screenshots: $(DEV) ## Make the pictures of the console in docs/screenshots
+	@$(PY) -m tests.web.screenshots
 
 migrations: $(DEV) ## Migrations up, down and up again, on SQLite and PostgreSQL
 	@sh scripts/install-postgresql.sh

@@ -29,17 +29,19 @@ from app.auth.policy import (
     EDIT_EVENT,
     LIST_LINKS,
     MANAGE_TEAM,
+    MANAGE_USERS,
     PAY,
     PUBLIC,
     READ_AUDIT_TRAIL,
     READ_HISTORY,
     READ_PAYMENTS,
+    SEE_LINKS,
     SIGNED_IN,
 )
 from app.http import docs, health, metrics
 from app.http.openapi import document
 from app.http.routing import Route
-from app.web import assets, callback, connections, event_page, sign_in, team
+from app.web import admin, admin_settings, assets, callback, connections, event_page, sign_in, team
 from app.web import events as event_pages
 
 # Linkage is changed by connecting and disconnecting alone: the resource refuses every write.
@@ -67,8 +69,23 @@ PAGES = (
         {"POST": DISCONNECT},
         page=True,
     ),
+    Route(("/events/<event>/finish",), connections.finish, {"POST": CONNECT}, page=True),
+    Route(("/events/<event>/account",), connections.use_account, {"POST": CONNECT}, page=True),
+    Route(("/events/<event>/test-payment",), connections.pay_for_test, {"POST": PAY}, page=True),
     Route(("/events/<event>/team",), team.give, {"POST": MANAGE_TEAM}, page=True),
     Route(("/events/<event>/team/<role>",), team.take, {"POST": MANAGE_TEAM}, page=True),
+    Route(
+        ("/admin/settings",),
+        admin_settings.settings,
+        {"GET": CHANGE_SETTINGS, "POST": CHANGE_SETTINGS},
+        page=True,
+    ),
+    Route(("/admin/settings/check",), admin_settings.check, {"POST": CHECK_PLATFORM}, page=True),
+    Route(("/admin/links",), admin.links, {"GET": SEE_LINKS}, page=True),
+    Route(("/admin/audit",), admin.audit, {"GET": READ_AUDIT_TRAIL}, page=True),
+    Route(("/admin/users",), admin.users, {"GET": MANAGE_USERS}, page=True),
+    Route(("/admin/users/<user>/block",), admin.block, {"POST": MANAGE_USERS}, page=True),
+    Route(("/admin/users/<user>/unblock",), admin.unblock, {"POST": MANAGE_USERS}, page=True),
     # Who is not signed in is led to the sign-in here too, but what they bring waits for them.
     Route(("/connect/callback",), callback.arrive, {"GET": PUBLIC}, page=True),
     Route(("/assets/<file>",), assets.show, {"GET": PUBLIC}),

@@ -1,6 +1,5 @@
 """`setting`: the members of the platform's settings, and what may be written to them."""
 
-import unicodedata
 from typing import Any
 
 from marshmallow import ValidationError, validate
@@ -10,12 +9,8 @@ from app.auth.policy import ADMIN
 from app.errors import IdMismatch
 from app.jsonapi.fields import Flag, Text
 from app.jsonapi.resources import Schema, dasherize
-from app.security.redaction import ELLIPSIS
-from app.services.platform.keys import SLOTS
+from app.services.platform.keys import LONGEST_KEY, judge_value
 from app.services.platform.settings import SECRET_KEYS
-
-LONGEST_KEY = 500
-INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 class Key(Text):
@@ -31,9 +26,7 @@ class Key(Text):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         trimmed = value.strip() if isinstance(value, str) else value
         text = super()._deserialize(trimmed, attr, data, **kwargs)
-        if any(unicodedata.category(character) in INVISIBLE for character in text):
-            raise ValidationError("This contains characters that are not allowed.")
-        fault = None if ELLIPSIS in text else SLOTS[self.name].judge(text)
+        fault = judge_value(self.name, text)
         if fault:
             raise ValidationError(fault)
         return text

@@ -68,6 +68,8 @@ PAY = Right(ORGANIZER, "create and cancel test payments", frozenset({"payments"}
 PAY_LIVE = Right(ADMIN, "create and cancel live payments")
 CHANGE_SETTINGS = Right(ADMIN, "change the settings")
 CHECK_PLATFORM = Right(ADMIN, "check the platform's keys")
+SEE_LINKS = Right(ADMIN, "see every link")
+MANAGE_USERS = Right(ADMIN, "see and block users")
 READ_AUDIT_TRAIL = Right(ADMIN, "read the audit trail")
 
 

@@ -1,5 +1,8 @@
 """The audit trail: one entry per deed, written in the transaction that does it."""
 
+from dataclasses import replace
+from typing import Any
+
 import structlog
 from sqlalchemy import func, select
 
@@ -7,7 +10,8 @@ from app.auth.policy import Caller
 from app.db.pages import Page
 from app.errors import Forbidden
 from app.extensions import db
-from app.models import AuditEntry
+from app.models import AuditEntry, Event, User
+from app.services.identifiers import is_event, read_id
 
 
 def record(
@@ -41,3 +45,30 @@ def list_entries(caller: Caller, page: Page) -> tuple[int, list[AuditEntry]]:
     count = db.session.scalar(select(func.count()).select_from(AuditEntry).where(*page.filters))
     found = select(AuditEntry).where(*page.filters)
     return count or 0, list(db.session.scalars(page.of(found, AuditEntry.id.desc())))
+
+
+def list_for(
+    caller: Caller, page: Page, user: str = "", event: str = ""
+) -> tuple[int, list[tuple[AuditEntry, str | None, str | None]]]:
+    """
+    Return entries like `list_entries`, each with the address of its user and the name of its event.
+
+    *user* is an id or an address, *event* an id or an identifier; "" leaves all.
+    """
+    filters = [*page.filters]
+    if user:
+        named = select(User.id).where((User.email == user.lower()) | (User.id == read_id(user)))
+        filters.append(AuditEntry.user_id.in_(named))
+    if event:
+        filters.append(AuditEntry.event_id.in_(select(Event.id).where(is_event(event))))
+    count, entries = list_entries(caller, replace(page, filters=filters))
+    people = _named(User.id, User.email, {each.user_id for each in entries})
+    events = _named(Event.id, Event.name, {each.event_id for each in entries})
+    return count, [
+        (each, people.get(each.user_id or 0), events.get(each.event_id or 0)) for each in entries
+    ]
+
+
+def _named(key: Any, name: Any, ids: set[int | None]) -> dict[int, str]:
+    rows = db.session.execute(select(key, name).where(key.in_([each for each in ids if each])))
+    return {row[0]: row[1] for row in rows}

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from app.auth import passwords
 from app.auth.policy import ADMIN, Caller, Role
 from app.auth.sessions import normalize_email
 from app.db.clock import database_now
+from app.db.pages import Page
 from app.db.transactions import transaction
-from app.errors import Forbidden, NotFound
+from app.errors import Conflict, Forbidden, NotFound
 from app.extensions import db
 from app.models import User
 from app.services import audit
@@ -51,6 +52,17 @@ class UserView:
     is_verified: bool
     created_at: datetime
     role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class ListedUser:
+    """A user as administrators find them."""
+
+    id: int
+    email: str
+    is_admin: bool
+    is_blocked: bool
+    created_at: datetime
 
 
 def view_of(user: User | Row[Any], role: Role) -> UserView:
@@ -122,23 +134,46 @@ def change_password(email: str, password: str) -> User:
     return user
 
 
-def block_user(email: str) -> User:
-    """Let the user in no more and end their sessions, on every instance. Raises UnknownUser."""
+def block_user(email: str, by: int | None = None) -> User:
+    """
+    Let the user in no more and end their sessions, on every instance. *by* is the administrator who
+    does it, None for a command. Raises UnknownUser, and Conflict for oneself.
+    """
     with transaction():
         user = _lock_user(email)
+        if user.id == by:
+            raise Conflict("You cannot block yourself.")
         user.is_blocked = True
         _end_sessions(user)
-        audit.record("user.block", f"user {user.id}")
+        audit.record("user.block", f"user {user.id}", user_id=by)
     return user
 
 
-def unblock_user(email: str) -> User:
+def unblock_user(email: str, by: int | None = None) -> User:
     """Let the user sign in again; sessions that ended stay so. Raises UnknownUser."""
     with transaction():
         user = _lock_user(email)
         user.is_blocked = False
-        audit.record("user.unblock", f"user {user.id}")
+        audit.record("user.unblock", f"user {user.id}", user_id=by)
     return user
+
+
+def list_users(caller: Caller, page: Page, email: str = "") -> tuple[int, list[ListedUser]]:
+    """
+    Return how many users have *email* in their address, and a page of them.
+
+    Raises Forbidden unless *caller* is an administrator.
+    """
+    if not caller.is_admin:
+        raise Forbidden("Only administrators can see other users.")
+    there = [User.deleted_at.is_(None)]
+    if email:
+        there.append(User.email.contains(normalize_email(email), autoescape=True))
+    count = db.session.scalar(select(func.count()).select_from(User).where(*there))
+    is_admin = or_(User.is_admin, User.is_super_admin)
+    found = select(User.id, User.email, is_admin, User.is_blocked, User.created_at).where(*there)
+    rows = db.session.execute(page.of(found, User.email))
+    return count or 0, [ListedUser(*row) for row in rows]
 
 
 def grant_admin(email: str) -> User:

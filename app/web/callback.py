@@ -17,7 +17,7 @@ from app.security.redaction import plain_text
 from app.services.linking.authorization_requests import Trip, read_trip
 from app.services.linking.link import link_account
 from app.services.linking.request import LinkRequest
-from app.web import returning
+from app.web import connections, returning
 from app.web.addresses import HOME
 from app.web.returning import Arrival
 
@@ -47,6 +47,8 @@ def arrive() -> ResponseReturnValue:
         return _tell_refusal(trip)
     if trip is None:
         raise BadRequest(NOT_YOURS)
+    if trip.is_onboarding and "refresh" in request.args:  # the address at Stripe has expired
+        return connections.connect(trip.event_identifier)
     return _finish(trip, Arrival(state, _code()))
 
 

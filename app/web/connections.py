@@ -1,18 +1,26 @@
 """Connecting and disconnecting the Stripe account of an event."""
 
-from flask import Response, current_app, flash, make_response, redirect, render_template
+import re
+
+from flask import Response, current_app, flash, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from app.auth.guard import current_caller
-from app.auth.policy import CONNECT, DISCONNECT, require
-from app.errors import ServiceError
+from app.auth.policy import CONNECT, DISCONNECT, PAY, require
+from app.errors import BadRequest, ServiceError
 from app.extensions import bound
 from app.services.events.queries import read_event
-from app.services.linking.authorization_requests import create_request
-from app.services.linking.summary import other_events
+from app.services.linking.authorization_requests import AuthorizationRequest
+from app.services.linking.connect import request_connection
+from app.services.linking.link import link_account
+from app.services.linking.request import LinkRequest
+from app.services.linking.summary import count_payments, other_events
 from app.services.linking.unlink import unlink_account
+from app.services.payments.trial import send_test_payment
 from app.web import returning
+from app.web.wording import money, payment_badge
 
+KEY = re.compile(r"[\w-]{8,64}", re.ASCII)
 DISCONNECTED = {
     "done": "Stripe account disconnected.",
     "shared": "Stripe account disconnected from this event. Other events go on using it.",
@@ -35,22 +43,92 @@ def reconnect(event: str) -> ResponseReturnValue:
 def _start(event: str, replacing: int | None) -> ResponseReturnValue:
     found = read_event(event, current_caller())
     require(found.role, CONNECT)
-    address, config = returning.own_address(), bound("config")
     try:
-        request = create_request(
-            event,
-            current_caller(),
-            redirect_uri=address,
-            allowed_uris=[address],
-            connect_url=config.stripe_connect_url,
-        )
+        trip = request_trip(event)
     except ServiceError as refusal:
         flash(refusal.detail, "bad")
         return redirect(f"/events/{found.identifier}", 303)
-    response: Response = make_response(redirect(request.authorize_url, 303))
+    response: Response = make_response(redirect(trip.authorize_url, 303))
     if replacing is not None:
-        returning.remember_replacing(response, request.state, replacing)
+        returning.remember_replacing(response, trip.state, replacing)
     return response
+
+
+def request_trip(event: str) -> AuthorizationRequest:
+    """Return where the browser goes. Raises what `request_connection` raises."""
+    address = returning.own_address()
+    return request_connection(
+        event,
+        current_caller(),
+        redirect_uri=address,
+        allowed_uris=[address],
+        connect_url=bound("config").stripe_connect_url,
+        stripe=bound("stripe"),
+    )
+
+
+def finish(event: str) -> ResponseReturnValue:
+    """Link an account whose onboarding is finished; else lead to Stripe to finish it."""
+    found = read_event(event, current_caller())
+    require(found.role, CONNECT)
+    try:
+        trip = request_trip(event)
+    except ServiceError as refusal:
+        flash(refusal.detail, "bad")
+        return redirect(f"/events/{found.identifier}", 303)
+    wanted = LinkRequest(
+        event=str(found.id),
+        caller=current_caller(),
+        state=trip.state,
+        timeout=bound("config").stripe_timeout,
+    )
+    try:
+        link_account(wanted, bound("stripe"))
+    except ServiceError as refusal:
+        if refusal.code == "onboarding-incomplete":
+            return redirect(trip.authorize_url, 303)
+        flash(refusal.detail, "bad")
+    else:
+        flash("Stripe account connected.", "good")
+    return redirect(f"/events/{found.identifier}", 303)
+
+
+def use_account(event: str) -> ResponseReturnValue:
+    """Link an account that was connected before."""
+    found = read_event(event, current_caller())
+    require(found.role, CONNECT)
+    wanted = LinkRequest(
+        event=str(found.id),
+        caller=current_caller(),
+        account_id=request.form.get("account", "")[:255],
+        timeout=bound("config").stripe_timeout,
+    )
+    try:
+        link_account(wanted, bound("stripe"))
+    except ServiceError as refusal:
+        flash(refusal.detail, "bad")
+    else:
+        flash("Stripe account connected.", "good")
+    return redirect(f"/events/{found.identifier}", 303)
+
+
+def pay_for_test(event: str) -> ResponseReturnValue:
+    """Send a test payment to the account, and say what became of it."""
+    found = read_event(event, current_caller())
+    require(found.role, PAY)
+    there = f"/events/{found.identifier}"
+    key = request.form.get("form", "")
+    try:
+        if not KEY.fullmatch(key):
+            raise BadRequest("Reload the page and try again.")
+        there_whole = f"{bound('config').public_url}{there}"
+        paid = send_test_payment(event, current_caller(), key, bound("stripe"), there_whole)
+    except ServiceError as refusal:
+        flash(refusal.detail, "bad")
+    else:
+        amount = money(paid.amount, paid.currency)
+        flash(f"Test payment of {amount}: {payment_badge(paid.status).text.lower()}.", "good")
+    return redirect(there, 303)
 
 
 def disconnect(event: str) -> ResponseReturnValue:
@@ -59,9 +137,13 @@ def disconnect(event: str) -> ResponseReturnValue:
     require(found.role, DISCONNECT)
     if found.stripe_authorization is None:
         return redirect(f"/events/{found.identifier}", 303)
-    others = other_events(found.stripe_authorization.id, current_caller())
+    account = found.stripe_authorization
     return render_template(
-        "disconnect.html", event=found, account=found.stripe_authorization, others=others
+        "disconnect.html",
+        event=found,
+        account=account,
+        others=other_events(account.id, current_caller()),
+        payments=count_payments(account.stripe_user_id, account.livemode),
     )
 
 

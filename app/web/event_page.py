@@ -1,5 +1,7 @@
 """The page of one event: its payments, history and team."""
 
+from secrets import token_urlsafe
+
 from flask import render_template
 from wtforms import EmailField, SelectField
 from wtforms.validators import Length
@@ -8,11 +10,13 @@ from app.auth.guard import current_caller
 from app.auth.policy import CONNECT, EDIT_EVENT, MANAGE_TEAM, READ_HISTORY, WORK_AT_EVENT, require
 from app.db.pages import Page
 from app.extensions import bound
+from app.services.accounts.views import AccountView, list_accounts
 from app.services.events.queries import read_event
 from app.services.events.roles import list_team
 from app.services.events.views import EventView
 from app.services.linking.attempts import AttemptView, list_attempts
-from app.services.linking.summary import links_of_event
+from app.services.linking.summary import has_unfinished_onboarding, links_of_event
+from app.services.payments.views import list_payments
 from app.services.platform.settings import read_settings
 from app.web.forms import Form, choices, required
 from app.web.paging import Pages, page_number
@@ -49,6 +53,10 @@ def show_event(event: EventView, role_form: RoleForm | None = None) -> str:
         livemode=livemode,
         link=links.get(livemode),
         link_elsewhere=links.get(not livemode),
+        accounts=_accounts(event),
+        is_unfinished=has_unfinished_onboarding(event.id, current_caller(), livemode),
+        payments=list_payments(str(event.id), current_caller(), Page(size=10))[1],
+        key=token_urlsafe(16),
         attempts=attempts,
         pages=pages,
         team=list_team(event),
@@ -61,6 +69,13 @@ def show_event(event: EventView, role_form: RoleForm | None = None) -> str:
             "read_history": event.role >= READ_HISTORY.least,
         },
     )
+
+
+def _accounts(event: EventView) -> list[AccountView]:
+    """Return the accounts that could be used for the event, where none is connected."""
+    if event.stripe_authorization is not None or event.role < CONNECT.least:
+        return []
+    return list_accounts(current_caller(), Page(size=100))[1]
 
 
 def _history(event: EventView) -> tuple[Pages, list[AttemptView]]:

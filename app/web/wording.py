@@ -40,7 +40,37 @@ CHECKS = {
     "failed": Badge("Failed", "✕", BAD),
     "skipped": Badge("Skipped", "–", CALM),
 }
-METHODS = {"oauth": "OAuth", "account": "account connected before", "onboarding": "onboarding"}
+PAYMENT_STATUSES = {
+    "succeeded": Badge("Paid", "✓", GOOD),
+    "processing": Badge("In progress", "…", CALM),
+    "requires_payment_method": Badge("Not paid yet", "–", CALM),
+    "requires_confirmation": Badge("Not paid yet", "–", CALM),
+    "requires_action": Badge("Waiting for the buyer", "…", CALM),
+    "requires_capture": Badge("Reserved", "…", CALM),
+    "canceled": Badge("Canceled", "✕", CALM),
+    "refused": Badge("Refused", "✕", BAD),
+    "failed": Badge("Failed", "✕", BAD),
+}
+# How many decimals a currency's minor unit has at Stripe, where it is not two
+# (https://docs.stripe.com/currencies#zero-decimal, #three-decimal).
+NONE = (
+    "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA",
+    "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF",
+)  # fmt: skip
+DIGITS = dict.fromkeys(NONE, 0) | dict.fromkeys(["BHD", "JOD", "KWD", "OMR", "TND"], 3)
+
+
+def payment_badge(status: str) -> Badge:
+    """Return how a payment stands; Stripe may have a word that we do not know yet."""
+    return PAYMENT_STATUSES.get(status, Badge(status.replace("_", " ").capitalize(), "…", CALM))
+
+
+def money(amount: int, currency: str) -> str:
+    """Return *amount*, in the minor unit of *currency*, as people write it."""
+    code = currency.upper()
+    digits = DIGITS.get(code, 2)
+    whole, rest = divmod(amount, 10**digits)
+    return f"{code} {whole:,}" + (f".{rest:0{digits}}" if digits else "")
 
 
 def event_badge(event: Any) -> Badge:
@@ -102,5 +132,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "outcome_badge": OUTCOMES.__getitem__,
     "account_badge": ACCOUNT_STATUSES.__getitem__,
     "check_badge": CHECKS.__getitem__,
-    "method": METHODS.__getitem__,
+    "payment_badge": payment_badge,
+    "money": money,
 }

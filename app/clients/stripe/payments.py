@@ -89,6 +89,25 @@ class Payments(Calls):
             )
         return judge_intent(answer, account_id, livemode=livemode, hide=(secret_key,))
 
+    def confirm_payment_intent(
+        self,
+        intent_id: str,
+        *,
+        payment_method: str,
+        return_url: str,
+        account_id: str,
+        secret_key: str,
+        livemode: bool,
+    ) -> PaymentIntent:
+        """Pay the payment intent with *payment_method* and return it; takes a place itself."""
+        path = f"/v1/payment_intents/{require_intent_id(intent_id)}/confirm"
+        form = {"payment_method": payment_method, "return_url": return_url}
+        with self.reserve():
+            answer = self._ask_api(
+                "POST", path, secret_key=secret_key, form=form, headers=_on(account_id)
+            )
+        return judge_intent(answer, account_id, livemode=livemode, hide=(secret_key,))
+
     def cancel_payment_intent(
         self, intent_id: str, *, account_id: str, secret_key: str, livemode: bool
     ) -> PaymentIntent:

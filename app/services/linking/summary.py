@@ -1,13 +1,15 @@
 """What people ask about a link besides what it is: who made it, and who shares its account."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
 from app.auth.policy import Caller, works_at
-from app.db.reads import read
-from app.models import Event, StripeAuthorization, User
+from app.db.reads import read, read_time
+from app.models import Event, PaymentIntent, StripeAccount, StripeAuthorization, User
+
+RECENTLY = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +64,27 @@ def other_events(link_id: int, caller: Caller, most: int = 20) -> OtherEvents:
     ]
     total = read(select(func.count()).select_from(sharing.subquery()))[0][0]
     return OtherEvents(names, total - len(names))
+
+
+def count_payments(account_id: str, livemode: bool) -> int:
+    """Return how many payments succeeded on the account in the last 90 days."""
+    row = PaymentIntent
+    since = read_time() - RECENTLY
+    made = (row.stripe_user_id == account_id) & (row.livemode == livemode)
+    found = select(func.count()).where(made, row.stripe_status == "succeeded")
+    count: int = read(found.where(row.created_at > since))[0][0]
+    return count
+
+
+def has_unfinished_onboarding(event_id: int, caller: Caller, livemode: bool) -> bool:
+    """Return whether *caller* has begun an onboarding for the event, and not finished it."""
+    row = StripeAccount
+    begun = (row.event_id == event_id) & (row.connected_by_id == caller.id)
+    found = select(row.id).where(
+        begun,
+        row.livemode == livemode,
+        row.stripe_user_id.is_not(None),
+        row.finished_at.is_(None),
+        row.disconnected_at.is_(None),
+    )
+    return bool(read(found.limit(1)))

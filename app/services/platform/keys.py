@@ -7,7 +7,13 @@ of an organization tell their mode after `sk_org_`
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
+
+from app.security.redaction import ELLIPSIS
+
+LONGEST_KEY = 500
+INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 KINDS = {
     "pk": "a publishable key",
@@ -79,6 +85,15 @@ SLOTS = {
     "stripe_webhook_secret": Slot(("whsec",), livemode=True),
     "stripe_test_webhook_secret": Slot(("whsec",), livemode=False),
 }
+
+
+def judge_value(name: str, text: str) -> str | None:
+    """Return why *text*, trimmed, cannot be the setting *name*; None if it can."""
+    if len(text) > LONGEST_KEY:
+        return f"This can have at most {LONGEST_KEY} characters."
+    if any(unicodedata.category(character) in INVISIBLE for character in text):
+        return "This contains characters that are not allowed."
+    return None if ELLIPSIS in text else SLOTS[name].judge(text)
 
 
 def mode_of_publishable_key(value: str | None) -> bool | None:
