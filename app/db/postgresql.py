@@ -17,7 +17,7 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 from sqlalchemy.util.queue import Empty
 
 DRIVER = "postgresql+limited"
@@ -145,18 +145,31 @@ class PatientPool(QueuePool):
     then.
     """
 
-    def _do_get(self) -> ConnectionPoolEntry:
+    def connect(self) -> PoolProxiedConnection:
+        """Return a connection, waiting for it where the server has none left."""
         deadline = time.monotonic() + self.timeout()
         while True:
             try:
-                return super()._do_get()
+                return super().connect()
             except Exception as error:
                 if not FULL.search(str(error)) or time.monotonic() > deadline:
                     raise
-            try:
-                return self._pool.get(True, ASKED_AGAIN_AFTER)
-            except Empty:
-                continue
+            self._await_return()
+
+    def _await_return(self) -> None:
+        """Wait a little until a connection of ours comes back."""
+        try:
+            returned = self._pool.get(True, ASKED_AGAIN_AFTER)
+        except Empty:
+            return
+        self._do_return_conn(returned)
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        """Forget a lost connection: its place would be taken before those that still stand."""
+        if record.dbapi_connection is None:
+            self._dec_overflow()
+        else:
+            super()._do_return_conn(record)
 
 
 def check_idle(dbapi_connection: Any, record: ConnectionPoolEntry, proxy: Any) -> None:

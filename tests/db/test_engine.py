@@ -98,7 +98,7 @@ def test_readers_wait_where_their_role_may_not_have_as_many_connections(
 
 
 def test_the_wait_for_a_connection_has_an_end(serve, url, postgres_server, monkeypatch):
-    monkeypatch.setattr(engine, "POOL_TIMEOUT", 0.5)
+    monkeypatch.setattr(engine, "POOL_TIMEOUT", 1)
     role = f"one_{url.rpartition('_')[2]}"
     postgres_server.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'few' CONNECTION LIMIT 1")
     mine = url.replace(f"postgres:{postgres_server.password}@", f"{role}:few@")
@@ -107,7 +107,7 @@ def test_the_wait_for_a_connection_has_an_end(serve, url, postgres_server, monke
         started = time.monotonic()
 
         assert Client(app).get("/v1/settings").status_code == 503
-        assert 0.4 < time.monotonic() - started < 5
+        assert 1 < time.monotonic() - started < 10
     holder.close()
 
 
