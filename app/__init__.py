@@ -6,7 +6,6 @@ from functools import partial
 
 from flask import Flask
 
-from app import warnings_at_start
 from app.auth import guard
 from app.auth.rate_limits import RateLimits
 from app.clients.bulkhead import Bulkhead
@@ -24,6 +23,7 @@ from app.security.crypto import Cipher
 from app.security.logs import configure_logging
 from app.services.accounts.refresh import RefreshScheduler
 from app.services.mirror.courier import Courier
+from app.telemetry import warnings_at_start
 from app.web.console import Console
 from config import Config, load_config
 

@@ -3,7 +3,8 @@
 import pytest
 from structlog.testing import CapturingLogger
 
-from app import create_app, warnings_at_start
+from app import create_app
+from app.telemetry import warnings_at_start
 from config import load_config
 from tests.conftest import SECRETS
 

@@ -6,6 +6,7 @@ from sqlalchemy import text
 from app.db.transactions import transaction
 from app.services.events.queries import read_events
 from tests.callers import assert_error, document
+from tests.databases import on_sqlite
 
 PUBLIC = {"stripe-publishable-key"}
 PRIVATE = {
@@ -144,6 +145,7 @@ def test_a_search_by_account_finds_ones_own_links_alone(client, organizer, make,
     assert client.get(path).status_code == 401
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("query", "parameter"),
     [

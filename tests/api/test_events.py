@@ -10,6 +10,7 @@ import pytest
 from app.extensions import db
 from app.models import Event, StripeAuthorization, StripeDeauthorization
 from tests.callers import assert_error, document
+from tests.databases import on_sqlite
 
 PATH = "/v1/events"
 VALID = {
@@ -62,6 +63,7 @@ def test_an_event_needs_these(client, make, missing):
     assert_error(response, 422, "validation", pointer=pointer)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -5,6 +5,7 @@ import pytest
 from app.db.transactions import transaction
 from app.models import PaymentIntent, StripeAuthorization
 from tests.callers import assert_error, document
+from tests.databases import on_sqlite
 from tests.simultaneous import at_once
 
 CREATE = "/v1/payment_intents"
@@ -94,6 +95,7 @@ def test_one_key_at_two_events_makes_two_payments(pay, make, owner, stripe, acco
     assert (pay().status_code, pay(of=other).status_code) == (201, 201)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("attributes", "name"),
     [

@@ -10,6 +10,7 @@ from app.db.transactions import transaction
 from app.extensions import db
 from app.models import ServiceToken
 from tests.callers import Client, assert_error, document
+from tests.databases import on_sqlite
 from tests.processes import run_manage
 
 
@@ -119,6 +120,7 @@ def test_it_may_pay_in_live_mode_where_organizers_may_not(
     assert_error(by_owner, 403, "forbidden")
 
 
+@on_sqlite
 @pytest.mark.parametrize("scope", ["read", "payments"])
 @pytest.mark.parametrize(
     ("method", "path"),

@@ -11,6 +11,7 @@ from app.extensions import db
 from app.models import EndedSession, User
 from tests.callers import JSON_API, Client, assert_error
 from tests.conftest import SECRETS
+from tests.databases import on_sqlite
 from tests.simultaneous import at_once
 
 PASSWORD = "correct horse"
@@ -87,6 +88,7 @@ def test_a_refresh_token_comes_only_when_both_flags_ask_for_it(
     assert ("refresh_token" in response.json) is has_refresh_token
 
 
+@on_sqlite
 @pytest.mark.parametrize("path", ["/auth/session", "/v1/auth/login"])
 @pytest.mark.parametrize(
     "body",
@@ -116,6 +118,7 @@ def test_a_body_without_both_is_told_what_is_missing(client, path, body):
     assert response.content_type == "application/json"
 
 
+@on_sqlite
 @pytest.mark.parametrize("path", ["/auth/session", "/v1/auth/login"])
 @pytest.mark.parametrize(
     "body",
@@ -362,6 +365,7 @@ REFUSED = {
 }
 
 
+@on_sqlite
 @pytest.mark.parametrize("kind", REFUSED)
 @pytest.mark.parametrize("path", ADDRESSES)
 def test_every_refusal_of_these_addresses_has_the_sentence_that_the_form_shows(

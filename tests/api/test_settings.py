@@ -11,6 +11,7 @@ from app.db.transactions import transaction
 from app.extensions import db
 from app.models import AuditEntry
 from tests.callers import assert_error, document
+from tests.databases import on_sqlite
 
 PUBLIC = [
     "stripe-client-id",
@@ -419,6 +420,7 @@ def test_other_text_is_taken_as_it_is(admin, value):
     assert {read(admin)[name] for name in PUBLIC} == {value}
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "value",
     [1, 0, 1.5, True, False, [], ["x"], {}, {"a": 1}]

@@ -21,6 +21,7 @@ from app.db.transactions import transaction
 from app.models import User
 from tests.callers import Client, assert_error
 from tests.conftest import SECRETS
+from tests.databases import on_sqlite
 
 KEY = SECRETS["SECRET_KEY"]
 PUBLIC, PRIVATE, AUTH = "/v1/events", "/v1/users/me", "/v1/auth/fresh-login"
@@ -101,6 +102,7 @@ HEADERS = {
 }
 
 
+@on_sqlite
 @pytest.mark.parametrize("name", HEADERS)
 def test_a_header_that_holds_no_token_is_refused_even_where_none_is_needed(client, claims, name):
     token = encode(claims)
@@ -164,6 +166,7 @@ def test_an_expired_token_says_that_the_session_has_expired(client, claims):
         assert assert_error(each, 401, "unauthenticated")["detail"] == EXPIRED
 
 
+@on_sqlite
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")  # the forger's
 @pytest.mark.parametrize("name", FORGERIES)
 def test_a_token_that_says_anything_else_than_ours_do_is_refused(client, claims, name):

@@ -10,6 +10,7 @@ from app.extensions import db
 from app.models import AuditEntry, User
 from app.services.users import LastAdministrator, UserExists, create_user, revoke_admin
 from tests.callers import Client
+from tests.databases import on_sqlite
 from tests.processes import run_manage
 from tests.simultaneous import at_once
 
@@ -85,6 +86,7 @@ def test_of_standard_input_one_line_end_is_taken_off_and_nothing_else(run, clien
     assert sign_in(client, password) == 200
 
 
+@on_sqlite
 @pytest.mark.parametrize("command", ["create", "password"])
 @pytest.mark.parametrize("given", ["", "\n", "1234567\n", "x" * 1025, "x" * 100_000, b"\xff\xfe"])
 def test_what_cannot_be_a_password_is_refused(run, make, command, given):

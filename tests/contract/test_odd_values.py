@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from tests.http.test_edge import QUERIES, STRANGE_PATHS, raw
+from tests.http.odd_requests import QUERIES, STRANGE_PATHS, raw
 
 
 def test_no_odd_address_is_more_than_not_found(client):

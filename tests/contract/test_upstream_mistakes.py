@@ -13,6 +13,7 @@ from app.auth.tokens import issue_access_token, new_session_id
 from app.extensions import db
 from app.models import StripeAuthorization
 from tests.callers import JSON_API, Client, assert_error, document, link_document
+from tests.databases import on_sqlite
 
 LINKS = "/v1/stripe-authorizations"
 CODE = "/data/attributes/stripe-auth-code"
@@ -313,6 +314,7 @@ def test_links_name_their_own_event_and_ids_are_text(organizer, client, make, li
 # Who is asked first, and how it is told
 
 
+@on_sqlite
 @pytest.mark.parametrize("body", ["{", "{}", '{"data": {"type": "x"}}', '{"data": []}'])
 @pytest.mark.parametrize("path", [LINKS, "/v1/events", "/v1/stripe-authorization-requests"])
 def test_who_is_asking_comes_before_what_is_wrong_with_the_document(client, path, body):

@@ -19,6 +19,7 @@ from app.extensions import db
 from app.http.routing import LARGEST_BODY, Route, register
 from app.security.logs import configure_logging
 from tests.callers import JSON_API, assert_error, document, link_document
+from tests.http.odd_requests import QUERIES, STRANGE_PATHS, raw
 
 LINKS = "/v1/stripe-authorizations"
 TOO_MUCH = b" " * (2 * 1024 * 1024)
@@ -29,11 +30,6 @@ def _database_url(sqlite_template, tmp_path):
     """The edge comes before the database; what reaches it is asked of both in `contract/`."""
     shutil.copy(sqlite_template, tmp_path / "app.db")
     return f"sqlite:///{tmp_path / 'app.db'}"
-
-
-def raw(client, method, path, **kwargs):
-    """A request to the letter: nothing is added to *kwargs*."""
-    return client.app.test_client(use_cookies=False).open(path, method=method, **kwargs)
 
 
 def assert_refusal(response, status, code):
@@ -404,38 +400,6 @@ def test_options_tells_the_methods_and_needs_no_token(client):
 
 # Addresses and methods that are not there
 
-STRANGE_PATHS = [
-    "/v1/",
-    "/v1",
-    "//",
-    "/v1//events",
-    "/v1/events/",
-    "/v1/events/%00",
-    "/v1/events/1%00",
-    "/v1/events/%ff%fe",
-    "/v1/events/%F0%9F%92%A9",
-    "/v1/events/%2e%2e%2fsettings",
-    "/v1/events/..%2f..%2fetc%2fpasswd",
-    "/v1/events/%",
-    "/v1/events/%zz",
-    "/v1/events/-1",
-    "/v1/events/0",
-    "/v1/events/01",
-    "/v1/events/1e3",
-    "/v1/events/" + "9" * 30,
-    "/v1/events/" + "9" * 6000,
-    "/v1/events/\u0661",
-    "/v1/events/1;a=b",
-    "/v1/events/%3Cscript%3E",
-    "/v1/events/1/relationships/owner",
-    "/v1/stripe-authorizations/1/relationships/user",
-    "/v1/stripe-authorizations/%00",
-    "/v1/stripe-authorizations/" + "9" * 30,
-    "/static/x",
-    "/.env",
-    "/.git/config",
-]
-
 
 @pytest.mark.parametrize("path", STRANGE_PATHS, ids=range(len(STRANGE_PATHS)))
 def test_an_address_that_is_not_there_is_not_found_in_the_one_shape(client, path):
@@ -452,57 +416,6 @@ def test_a_method_that_is_not_there_is_refused_and_the_others_told(client, metho
 
     assert_refusal(response, 405, "method-not-allowed")
     assert "OPTIONS" in response.headers["Allow"]
-
-
-QUERIES = [
-    "filter[name]=%00",
-    "filter[name]=%ff",
-    "filter[id]=" + "9" * 40,
-    "filter[id]=-1",
-    "filter[id]=1%00",
-    "filter=%7B%7D",
-    "filter=[" * 5000,
-    "filter=%5B1%5D",
-    "filter=" + '[{"name":"id","op":"property","val":"1"}]',
-    "filter=" + '[{"name":"name","op":"like","val":["%"]}]',
-    "filter=" + '[{"name":"name","op":"ne","val":[]}]',
-    "filter=" + '[{"name":"name","op":"ne","val":null}]',
-    "filter=" + '[{"name":"id","op":"like","val":"1"}]',
-    "filter=" + '[{"name":"starts-at","op":"ilike","val":"2026-01-01T00:00:00Z"}]',
-    "filter=" + '[{"name":"name","op":"eq","field":"owner_name"}]',
-    "filter=" + '[{"name":["name"],"op":"eq","val":"1"}]',
-    "filter=" + '[{"name":"name","op":["eq"],"val":"1"}]',
-    "filter=" + '[{"name":"name","op":"eq","val":{"a":1}}]',
-    "filter=" + '[{"name":"id","op":"eq","val":%s}]' % ("9" * 5000),
-    "filter=" + '[{"name":"name","op":"eq","val":"\\ud800"}]',
-    "filter[starts-at]=yesterday",
-    "filter[starts-at]=0001-01-01T00:00:00%2B23:59",
-    "filter[state]=draft%27--",
-    "filter[password-hash]=x",
-    "filter[stripe-authorization.stripe-secret-key]=x",
-    "sort=stripe-secret-key",
-    "sort=id,id,id,id,id,id,id,id",
-    "sort=--id",
-    "sort=%00",
-    "include=no-such",
-    "include=user.roles",
-    "include=%ff",
-    "fields[event]=name,password",
-    "fields[user]=" + "x" * 100,
-    "fields[]=a",
-    "fields=a",
-    "page[size]=0",
-    "page[size]=-1",
-    "page[size]=101",
-    "page[size]=1e1",
-    "page[size]=\u0661",
-    "page[number]=0",
-    "page[number]=" + "9" * 20,
-    "page[offset]=1",
-    "page=1",
-    "page[size",
-    "filter[a][b]=c",
-]
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))

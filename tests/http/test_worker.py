@@ -10,7 +10,8 @@ import pytest
 
 from app.http import connection as connection_module
 from app.http import worker as worker_module
-from app.http.connection import DETAILS, LARGEST_BODY, MOST_DISCARDED
+from app.http.connection import DETAILS, MOST_DISCARDED
+from app.http.request_parser import LARGEST_BODY
 from tests.http.serving import LONG, ask, connected, is_closed, read, served
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
