@@ -3,7 +3,6 @@
 STRANGE_PATHS = [
     "/v1/",
     "/v1",
-    "//",
     "/v1//events",
     "/v1/events/",
     "/v1/events/%00",
