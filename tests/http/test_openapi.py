@@ -61,6 +61,7 @@ WITHOUT_EXAMPLE = {
     "GET /openapi.json",
     "GET /docs",
     "GET /docs/<file>",
+    "GET /assets/<file>",
     "POST /v1/auth/login",
     "GET /v1/settings/<setting>",
     "PATCH /v1/settings/<setting>",
@@ -224,7 +225,7 @@ def test_every_answer_says_that_it_carries_the_id_of_the_request(path, method, o
 
 
 def test_every_filter_and_sort_of_a_collection_is_described():
-    for route in ROUTES:
+    for route in (each for each in ROUTES if not each.page):
         for address in route.addresses if "GET" in route.rights else ():
             path = address.replace("<", "{").replace(">", "}")
             told = {each["name"]: each for each in DOCUMENT["paths"][path]["get"]["parameters"]}

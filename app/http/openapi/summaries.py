@@ -7,6 +7,7 @@ SUMMARIES = {
     "GET /openapi.json": "Return this document.",
     "GET /docs": "Show this document to people.",
     "GET /docs/<file>": "Return a file that the page for people needs.",
+    "GET /assets/<file>": "Return a file that the console's pages need.",
     "POST /auth/session": "Sign in with an e-mail address and a password.",
     "POST /v1/auth/token/refresh": "Exchange a refresh token for another access token.",
     "POST /v1/auth/logout": "End the session; its tokens are refused from then on.",
