@@ -8,6 +8,7 @@ from flask import current_app, g, request
 from marshmallow import ValidationError, validate
 from marshmallow import fields as plain
 from marshmallow_jsonapi import fields
+from sqlalchemy import func
 
 from app.api.event_schema import to_event
 from app.auth.guard import current_caller
@@ -56,6 +57,10 @@ class Metadata(plain.Field[dict[str, str]]):
             if not isinstance(text, str) or len(text) > LONGEST_METADATA or "\0" in text:
                 raise ValidationError(f"Each value is a text of at most {LONGEST_METADATA}.")
         return value
+
+
+# What `PaymentIntent.status` says, for the database.
+STATUS = func.coalesce(PaymentIntent.stripe_status, PaymentIntent.outcome, "unclear")
 
 
 def _check_currency(code: str) -> None:
@@ -166,7 +171,7 @@ class EventPaymentIntents(CollectionResource):
 
     schema = PaymentIntentSchema
     filters = {
-        "status": PaymentIntent.stripe_status,
+        "status": STATUS,
         "created-at": PaymentIntent.created_at,
         "livemode": PaymentIntent.livemode,
     }

@@ -82,10 +82,10 @@ def list_(as_json: bool) -> None:
 
 
 @tokens.command("revoke", epilog=epilog("tokens revoke 3", exit_1="there is no such token"))
-@click.argument("token_id", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=int)
 @with_appcontext
-def revoke(token_id: int) -> None:
+def revoke(number: int) -> None:
     """End a token at once, on every instance."""
-    if not revoke_token(token_id):
-        raise click.ClickException(f"There is no service token {token_id}.")
-    click.echo(f"Service token {token_id} is revoked.")
+    if not revoke_token(number):
+        raise click.ClickException(f"There is no service token {number}.")
+    click.echo(f"Service token {number} is revoked.")

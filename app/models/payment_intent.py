@@ -73,6 +73,9 @@ class PaymentIntent(Model):
     detail: Mapped[str | None] = mapped_column(String(1000))
     stripe_error: Mapped[str | None] = mapped_column(String(300))
 
+    def __repr__(self) -> str:
+        return f"<PaymentIntent {self.id}>"
+
     @property
     def status(self) -> str:
         """What became of the payment: Stripe's status, or `unclear`, `refused` or `failed`."""

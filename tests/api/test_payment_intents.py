@@ -259,3 +259,21 @@ def test_a_payment_can_be_set_to_nothing_but_canceled(client, pay, owner, status
     response = client.as_(owner).patch(f"/v1/payment-intents/{payment}", body)
 
     assert_error(response, 422, "validation", pointer="/data/attributes/status")
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("filter[status]=requires_payment_method", 1),
+        ("filter[status]=refused", 1),
+        ("filter[status]=succeeded", 0),
+        ("sort=-created-at", 2),
+    ],
+)
+def test_payments_are_found_by_their_status(client, pay, owner, event, query, found):
+    pay("order-1")
+    pay("order-2", amount=1)  # below Stripe's minimum
+
+    page = client.as_(owner).get(f"/v1/events/{event.id}/payment-intents?{query}")
+
+    assert len(page.json["data"]) == found

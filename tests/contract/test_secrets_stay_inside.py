@@ -45,7 +45,16 @@ HARMLESS = {
     "stripe_test_publishable_key",
     "code_digest",
     "has_own_key",
+    "error_code",
+    "idempotency_key",
+    "largest_body",
+    "service_token_id",
+    "state_checked",
+    "state_required",
     ("Counter", "key"),
+    ("EventFacts", "state"),
+    ("EventView", "state"),
+    ("FoundEvent", "state"),
     ("PlatformCheck", "cause"),
 }
 
@@ -294,6 +303,8 @@ def test_no_model_shows_more_than_its_id_in_its_repr(app):
         row = mapper.class_()
         for attribute in mapper.column_attrs:
             column = attribute.columns[0]
+            if column.primary_key:
+                continue
             if isinstance(column.type, EncryptedText) or column.type.python_type is str:
                 row.__dict__[attribute.key] = "CANARY"
 
@@ -306,7 +317,7 @@ def test_no_command_takes_a_secret_as_an_argument():
     """Arguments are seen by every user of the machine, and kept by shells."""
     telling = re.compile(r"secret|token|password|key|code", re.IGNORECASE)
     for group in COMMANDS:
-        for command in group.commands.values():
+        for command in group.commands.values() if isinstance(group, click.Group) else [group]:
             for parameter in command.params:
                 takes_value = not (isinstance(parameter, click.Option) and parameter.is_flag)
 
