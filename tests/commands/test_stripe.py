@@ -36,6 +36,7 @@ class TestReconcile:
         assert result.stdout.splitlines() == [
             "Attempts closed as interrupted: 0",
             "Deauthorizations: 0 done, 0 pending",
+            "Unclear payments: 0 found, 0 finished",
             "Accounts refreshed: 0",
             "Outdated rows deleted: 0",
         ]

@@ -335,6 +335,7 @@ def test_a_reader_never_sees_half_of_it(there, owner, stripe):
 
 
 @pytest.mark.torture
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_reader_never_sees_half_of_it_in_two_hundred_rounds(there, owner, stripe):
     poll_during(there, owner, stripe, rounds=200)
