@@ -137,6 +137,7 @@ def test_a_role_may_do_exactly_what_the_table_says(
     caller = client.as_(user) if user else client
 
     response = caller.send(method, path, _body(method, rule, event, link, make))
+    response.close()  # a file of /docs is sent from the disk
 
     about_event = any(each in rule for each in ABOUT_AN_EVENT) or route in BY_BODY
     least = LEAST[route]
