@@ -50,7 +50,7 @@ class Visitor:
         self.context, self.base = context, base
         self.problems: list[str] = []
         self._known = (base, *others)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         context.on("request", self._check_request)
         context.on("console", self._check_message)
         context.on("weberror", lambda error: self.problems.append(str(error.error)))

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from wtforms import BooleanField, HiddenField, SelectField, StringField
+from wtforms import BooleanField, HiddenField, SelectField, StringField, ValidationError
 from wtforms.validators import AnyOf, Length, Regexp
 
 from app.auth.guard import current_caller
@@ -54,7 +54,7 @@ class EventForm(Form):
 
     def validate_payment_currency(self, field: SelectField) -> None:
         if field.data and field.data not in CURRENCIES:
-            raise ValueError("This is not a known currency.")
+            raise ValidationError("This is not a known currency.")
 
     def values(self) -> dict[str, Any]:
         """Return what the services take. Raises Invalid for a time that a place does not have."""
