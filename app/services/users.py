@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import ColumnElement, Row, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from app.auth import passwords
@@ -166,7 +166,7 @@ def list_users(caller: Caller, page: Page, email: str = "") -> tuple[int, list[L
     """
     if not caller.is_admin:
         raise Forbidden("Only administrators can see other users.")
-    there = [User.deleted_at.is_(None)]
+    there: list[ColumnElement[bool]] = [User.deleted_at.is_(None)]
     if email:
         there.append(User.email.contains(normalize_email(email), autoescape=True))
     count = db.session.scalar(select(func.count()).select_from(User).where(*there))

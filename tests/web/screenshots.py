@@ -23,7 +23,7 @@ def main() -> None:
         page.get_by_role("button", name="Connect").click()
         page.get_by_role("button", name="Send a test payment").click()
         page.get_by_text("Latest payments").wait_for()
-        while not page.get_by_text("Active", exact=True).count():
+        while not page.get_by_text("✓ Active").count():
             page.wait_for_timeout(500)  # the account is read in the background
             page.reload()
         page.screenshot(path=FOLDER / "connected.png")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, func, select
 
 from app.auth.policy import Caller
 from app.db.pages import Page
@@ -55,9 +55,10 @@ def list_links(
     need attention first. Raises Forbidden unless *caller* is an administrator.
     """
     _require_admin(caller)
-    row, there = StripeAuthorization, [Event.deleted_at.is_(None)]
+    row = StripeAuthorization
+    there: list[ColumnElement[bool]] = [Event.deleted_at.is_(None)]
     if state is not None:
-        there.append(state == STATE)
+        there.append(STATE == state)  # noqa: SIM300 - a condition, not a comparison
     count = read(
         select(func.count()).select_from(row).join(Event, Event.id == row.event_id).where(*there)
     )[0][0]

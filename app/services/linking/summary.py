@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from app.auth.policy import Caller, works_at
 from app.db.reads import read, read_time
@@ -56,7 +56,7 @@ def other_events(link_id: int, caller: Caller, most: int = 20) -> OtherEvents:
         )
         .where(ours.id == link_id, other.c.id != link_id, Event.deleted_at.is_(None))
     )
-    visible = Event.id.in_(sharing)
+    visible: ColumnElement[bool] = Event.id.in_(sharing)
     if not caller.is_admin:
         visible &= (Event.state == "published") | works_at(Event.id, caller)
     names = [
