@@ -224,7 +224,7 @@ def _find_user(user_id: int) -> Subject | None:
     return _subject(target.USERS, user_id, select(User.id).where(User.id == user_id))
 
 
-def _subject(kind: str, reference: int | str, ours: Select[tuple[int]]) -> Subject | None:
+def _subject(kind: str, reference: int | str, ours: Select[int]) -> Subject | None:
     row = ours.subquery()
     rows = read(
         select(row.c.id, ImportedRow.read_at, database_now().label("now"))

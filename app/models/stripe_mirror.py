@@ -3,13 +3,13 @@
 from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.extensions import db
+from app.extensions import Model
 from app.models.outbox import OutboxRow
 
 PENDING = text("done_at IS NULL")
 
 
-class StripeMirror(OutboxRow, db.Model):
+class StripeMirror(OutboxRow, Model):
     """
     A message to Open Event Server's database: write there what is linked to the event by now.
 

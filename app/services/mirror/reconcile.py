@@ -1,7 +1,6 @@
 """Finding what Open Event Server's database does not hold as it should, and putting it right."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy import Select, select
 
@@ -114,7 +113,7 @@ def _problem_events() -> set[int]:
     return {row.event_id for row in read(_needing_a_person())}
 
 
-def _needing_a_person() -> Select[Any]:
+def _needing_a_person() -> Select[int, str | None]:
     row = StripeMirror
     return select(row.event_id, row.problem).where(row.needs_person).order_by(row.event_id)
 
