@@ -12,8 +12,8 @@ from app.db.reads import read
 from app.errors import Forbidden
 from app.models import Event, StripeAuthorization, StripeDeauthorization, User
 
-LinkState = Literal["attention", "active", "unknown"]
-STATE = case(
+Standing = Literal["attention", "active", "unknown"]
+STANDING = case(
     (StripeAuthorization.account_status == "active", "active"),
     (StripeAuthorization.account_status == "restricted", "attention"),
     (StripeAuthorization.account_checked_at.is_not(None), "attention"),
@@ -34,7 +34,7 @@ class LinkOverview:
     account_status: str
     linked_at: datetime
     linked_by: str | None
-    state: LinkState
+    standing: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +48,17 @@ class Undelivered:
 
 
 def list_links(
-    caller: Caller, page: Page, state: str | None = None
+    caller: Caller, page: Page, standing: str | None = None
 ) -> tuple[int, list[LinkOverview]]:
     """
-    Return how many links there are in *state* (default: in any), and a page of them, those that
+    Return how many links there are in *standing* (default: in any), and a page of them, those that
     need attention first. Raises Forbidden unless *caller* is an administrator.
     """
     _require_admin(caller)
     row = StripeAuthorization
     there: list[ColumnElement[bool]] = [Event.deleted_at.is_(None)]
-    if state is not None:
-        there.append(STATE == state)  # noqa: SIM300 - a condition, not a comparison
+    if standing is not None:
+        there.append(STANDING == standing)  # noqa: SIM300 - a condition, not a comparison
     count = read(
         select(func.count()).select_from(row).join(Event, Event.id == row.event_id).where(*there)
     )[0][0]
@@ -73,12 +73,12 @@ def list_links(
             row.account_status,
             row.linked_at,
             User.email,
-            STATE,
+            STANDING,
         )
         .join(Event, Event.id == row.event_id)
         .outerjoin(User, User.id == row.linked_by_id)
         .where(*there)
-        .order_by((STATE == "attention").desc(), row.id.desc())
+        .order_by((STANDING == "attention").desc(), row.id.desc())
         .limit(page.size)
         .offset((page.number - 1) * page.size)
     )
