@@ -11,7 +11,7 @@ class BulkheadFull(Exception):
 
 class Bulkhead:
     """
-    Admits *size* pieces of work at a time; whoever comes then waits *patience* seconds at most.
+    Admits *size* pieces of work at a time; the next waits *patience* seconds at most.
 
     Threads of one process share it. A forked child gets a copy in whatever state it was, so it is
     made after the fork.

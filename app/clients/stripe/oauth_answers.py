@@ -46,7 +46,7 @@ def judge_exchange(answer: Answer, *, livemode: bool, hide: Iterable[str]) -> Co
 
 def judge_deauthorization(answer: Answer, account_id: str, *, hide: Iterable[str]) -> None:
     """
-    Return if the account is cut off, now or before. Raises a StripeError otherwise.
+    Return if the account is disconnected, now or before. Raises a StripeError otherwise.
 
     Stripe answers 401 both where nothing is connected and where it knows no such application;
     only the first is done. Raises AccountControlled where it never will be.
@@ -68,7 +68,7 @@ def judge_deauthorization(answer: Answer, account_id: str, *, hide: Iterable[str
 
 def judge_platform(answer: Answer, account_id: str, *, hide: Iterable[str]) -> PlatformCheck:
     """
-    Say what Stripe's refusal to cut off the made-up *account_id* tells about our key and client id.
+    Return what refusing to disconnect the made-up *account_id* tells about our key and client id.
 
     Stripe looks at the key first, then at the client id, then at the account; a complaint about
     the account means that the other two are right.
