@@ -119,7 +119,7 @@ def test_it_is_never_fresh(send, app):
         {"nbf": int(time.time()) + 3600},
         {"iat": 1.5},
     ],
-    ids=str,
+    ids=lambda changed: next(iter(changed)),
 )
 def test_what_is_not_exactly_such_a_token_is_none(send, changed):
     assert_error(send(claims(**changed)), 401, "unauthenticated")
@@ -150,7 +150,9 @@ def test_a_user_who_was_created_here_has_no_token_of_theirs(send, app, make):
 
 
 @pytest.mark.parametrize(
-    "deed", [lambda email: change_password(email, "another horse"), block_user], ids=str
+    "deed",
+    [lambda email: change_password(email, "another horse"), block_user],
+    ids=["password", "block"],
 )
 def test_one_that_is_older_than_a_password_or_a_block_here_is_refused(send, deed):
     said = claims(age=5)
