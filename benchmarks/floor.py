@@ -35,7 +35,7 @@ SESSION = """
 """
 LINK = """
     SELECT a.id, a.event_id, a.livemode, a.stripe_publishable_key, a.stripe_user_id, a.scope,
-        a.linked_at, a.account_status, a.display_name,
+        a.linked_at, a.method, a.account_status, a.display_name, a.country,
         e.state = 'published' AND e.can_pay_by_stripe
             AND a.livemode = (SELECT stripe_mode = 'production' FROM settings),
         (SELECT max(CASE role WHEN 'owner' THEN 4 WHEN 'organizer' THEN 3 ELSE 2 END)
@@ -56,7 +56,8 @@ COUNT = f"""
 """
 PAGE = f"{LINK} {OWN} ORDER BY a.id LIMIT %(size)s"
 SETTINGS = """
-    SELECT stripe_mode, stripe_client_id, stripe_publishable_key, stripe_test_client_id,
+    SELECT stripe_mode, stripe_connect_method, stripe_client_id, stripe_publishable_key,
+        stripe_test_client_id,
         stripe_test_publishable_key, stripe_secret_key IS NOT NULL,
         stripe_test_secret_key IS NOT NULL
     FROM settings
@@ -143,7 +144,7 @@ def authorizations() -> Response:
 @app.get("/v1/settings")
 def settings() -> Response:
     """The public settings."""
-    [(mode, *sealed, has_live_key, has_test_key)] = read(SETTINGS)
+    [(mode, method, *sealed, has_live_key, has_test_key)] = read(SETTINGS)
     live_client, live_key, test_client, test_key = [
         open_sealed(text, f"settings.sealed_{column}")
         for text, column in zip(sealed, COLUMNS, strict=True)
@@ -158,7 +159,8 @@ def settings() -> Response:
         "stripe-test-client-id": test_client,
         "stripe-test-publishable-key": test_key,
         "stripe-mode": mode,
-        "is-stripe-activated": all(needed),
+        "stripe-connect-method": method,
+        "is-stripe-activated": method == "oauth" and all(needed),
     }
     own = {"self": "/v1/settings/1"}
     return answer_with({"type": "setting", "id": "1", "attributes": attributes, "links": own})
@@ -173,14 +175,15 @@ def live() -> Response:
 def one(statement: str, number: int) -> tuple:
     """Return the row with this id, if the caller may see it."""
     rows = read(statement, {"id": number, "caller": g.user})
-    if not rows or not (rows[0][9] or rows[0][10]):
+    if not rows or not (rows[0][11] or rows[0][12]):
         abort(404)
     return rows[0]
 
 
 def resource(row: tuple) -> dict[str, Any]:
     """Return a link as a resource object, with its private part for those with a role."""
-    number, event, livemode, key, account, scope, linked_at, status, name, _, rank = row
+    number, _, livemode, key, account, scope, linked_at, method, status, name, country = row[:11]
+    rank = row[12]
     attributes = {"stripe-publishable-key": key}
     if rank:
         attributes |= {
@@ -188,8 +191,10 @@ def resource(row: tuple) -> dict[str, Any]:
             "livemode": livemode,
             "scope": scope,
             "linked-at": linked_at.isoformat(),
+            "method": method,
             "account-status": status,
             "display-name": name,
+            "country": country,
         }
     own = f"/v1/stripe-authorizations/{number}"
     return {
@@ -199,7 +204,6 @@ def resource(row: tuple) -> dict[str, Any]:
         "relationships": {
             "event": {
                 "links": {"self": f"{own}/relationships/event", "related": f"{own}/event"},
-                "data": {"type": "event", "id": str(event)},
             }
         },
         "links": {"self": own},

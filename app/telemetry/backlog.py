@@ -7,7 +7,7 @@ from sqlalchemy import Select, func, select
 
 from app.db.clock import database_now
 from app.db.reads import read
-from app.models import StripeDeauthorization, StripeMirror
+from app.models import PaymentIntent, StripeDeauthorization, StripeMirror
 
 # By kind: how many entries are pending, since when the oldest, and how many need a person.
 PENDING: dict[str, Select[*tuple[Any, ...]]] = {
@@ -16,6 +16,11 @@ PENDING: dict[str, Select[*tuple[Any, ...]]] = {
         func.min(StripeDeauthorization.enqueued_at),
         func.count().filter(StripeDeauthorization.needs_person),
     ).where(StripeDeauthorization.done_at.is_(None)),
+    "payment": select(
+        func.count(),
+        func.min(PaymentIntent.created_at),
+        func.count().filter(PaymentIntent.needs_person),
+    ).where(PaymentIntent.outcome.is_(None)),
     "mirror": select(
         func.count(),
         func.min(StripeMirror.enqueued_at),
