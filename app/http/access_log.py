@@ -38,7 +38,7 @@ def write_line(response: Response) -> None:
 def _event_id() -> str | None:
     """Return the event that the request names, in its address or else in its document."""
     named = (request.view_args or {}).get("event")
-    if named is None and request.method in ("POST", "PATCH") and g.get("route"):
+    if named is None and g.get("has_whole_body") and g.get("route"):
         named = _event_of_document()
     return named if isinstance(named, str) and NAMED.fullmatch(named) else None
 

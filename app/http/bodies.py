@@ -34,6 +34,7 @@ def read_body() -> None:
     if (request.content_length or 0) > largest or len(_body()) > largest:
         _discard_rest()
         raise RequestEntityTooLarge
+    g.has_whole_body = True
 
 
 def _body() -> bytes:

@@ -105,6 +105,7 @@ def test_anybody_reads_the_public_part_and_nothing_else(client, admin, path):
             "attributes": {
                 **{name: GOOD[name] for name in PUBLIC},
                 "stripe-mode": "debug",
+                "stripe-connect-method": "oauth",
                 "is-stripe-activated": True,
             },
             "links": {"self": "/v1/settings/1"},
@@ -146,6 +147,7 @@ def test_a_fresh_platform_has_no_keys_and_test_mode(client, admin):
     assert read(client) == {
         **dict.fromkeys(PUBLIC),
         "stripe-mode": "debug",
+        "stripe-connect-method": "oauth",
         "is-stripe-activated": False,
     }
     assert {name: read(admin)[name] for name in SECRET} == dict.fromkeys(SECRET)
@@ -258,10 +260,12 @@ def test_a_user_learns_nothing_about_a_secret_by_guessing_its_mask(client, make,
 # Writing
 
 
-def test_what_is_written_is_read_by_the_next_request_at_every_instance(admin, client, app):
+def test_what_is_written_is_read_by_the_next_request_at_every_instance(
+    admin, client, app, database_url
+):
     from tests.conftest import make_app
 
-    other = make_app(app.config["SQLALCHEMY_DATABASE_URI"])
+    other = make_app(database_url)
     try:
         here, there = type(client)(app), type(client)(other)
         for key in ("pk_test_CANARYfirst", "pk_test_CANARYsecond"):

@@ -151,8 +151,10 @@ def test_the_limit_is_each_admins_own_and_signing_in_again_does_not_help(admin, 
     assert other.get(PATH).status_code == 200
 
 
-def test_the_limit_is_exact_over_instances_and_simultaneous_requests(admin, app, user):
-    instances = [make_app(app.config["SQLALCHEMY_DATABASE_URI"]) for _ in range(2)]
+def test_the_limit_is_exact_over_instances_and_simultaneous_requests(
+    admin, app, user, database_url
+):
+    instances = [make_app(database_url) for _ in range(2)]
     callers = [Client(instance, admin.token) for instance in instances] * 6
     barrier = threading.Barrier(len(callers))
     statuses = []
