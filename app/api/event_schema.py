@@ -70,7 +70,7 @@ class EventSchema(Schema):
 
 
 def to_event() -> Related:
-    """Linkage to the event whose id the resource has; whoever creates the resource names it."""
+    """Linkage to the event whose id the resource has; the client names it when it creates one."""
     return Related(
         type_="event",
         include_resource_linkage=True,

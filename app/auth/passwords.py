@@ -37,7 +37,7 @@ class Unacceptable(ValueError):
 @contextmanager
 def turn() -> Iterator[None]:
     """
-    Wait for one of the few turns to verify a password; whoever waits holds no connection.
+    Wait for one of the few places to verify a password. No connection is held meanwhile.
 
     Raises RateLimited if there was none in time.
     """

@@ -2,7 +2,7 @@
 How often passwords may be tried, counted for a minute in Redis or in this process.
 
 Failures are counted where the password is verified and not by a decorator around the view, because
-a decorator looks before and counts after the answer: a burst would get as many guesses as there are
+a decorator looks before and counts after the answer: a burst would get as many tries as there are
 threads.
 """
 

@@ -1,8 +1,8 @@
 """
 Service tokens: what a program, such as the ticketing server, shows instead of signing in.
 
-A token is `oest_` and 43 random characters (256 bits). Its SHA-256 is kept, so whoever reads the
-database cannot use it; it is shown once, when it is made.
+A token is `oest_` and 43 random characters (256 bits). Only its SHA-256 is kept, so reading
+the database gives nobody a usable token; it is shown once, when it is made.
 """
 
 import re

@@ -57,7 +57,7 @@ class Schema(LibrarySchema):
         return super().get_attribute(obj, attr, default)
 
     def hidden(self, obj: Any) -> frozenset[str]:
-        """Return which attributes are hidden from whoever sees *obj*."""
+        """Return which attributes are hidden from the viewer of *obj*."""
         return self._hidden(obj.role) if self.PRIVATE else frozenset()
 
     @classmethod

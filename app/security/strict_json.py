@@ -1,4 +1,4 @@
-"""JSON that means one thing only, from whoever it comes."""
+"""JSON that means one thing only, whatever its sender meant."""
 
 import json
 from typing import Any, NoReturn

@@ -71,7 +71,7 @@ def _send_to_sign_in(state: str, trip: Trip | None) -> Response:
 
 
 def _resume(name: str) -> ResponseReturnValue:
-    """Finish what waited for a sign-in; whoever signed in must be who started it."""
+    """Finish what waited for a sign-in; only the person who started it may."""
     arrival = returning.read_waiting(name)
     trip = read_trip(arrival.state) if arrival else None
     if arrival is None or trip is None or trip.user_id != current_caller().id:

@@ -53,7 +53,7 @@ def _show(form: SignInForm, problem: str | None = None) -> str:
 
 
 def _let_in(account: tokens.Account, email: str, next_page: str) -> ResponseReturnValue:
-    session.pop("csrf_token", None)  # of whoever had this browser before
+    session.pop("csrf_token", None)  # of the person who used this browser before
     session["email"] = sessions.normalize_email(email)
     token = tokens.issue_access_token(account, tokens.new_session_id(), is_fresh=True)
     response = make_response(redirect(next_page, 303))

@@ -83,8 +83,8 @@ def _find_user(caller: Caller, user_reference: str | None, email: str | None) ->
     """
     Return the id of the user who is meant, or None if there is no such user.
 
-    Whoever has an event can learn here which addresses have accounts. That is the price of naming
-    people by address; and so that nobody learns it of many, the misses are counted.
+    Anyone who owns an event can learn here which addresses have accounts. That is the price of
+    naming people by address; the misses are counted, so that nobody learns it of many.
     """
     limits, counter = rate_limits(), users_asked_for_by(caller.id)
     limits.check(counter)

@@ -38,8 +38,8 @@ def start_onboarding(
     Return a page at Stripe where *caller* fills in an account for the event, in the current mode.
 
     Asking again brings the same account, a new address and a new state, until the account is
-    linked. The address opens the account to whoever has it, and is neither stored nor logged. Its
-    owner comes back to the redirect URI with the state alone, and with `refresh=1` where the
+    linked. The address opens the account to anyone who has it, and is neither stored nor logged.
+    Its owner comes back to the redirect URI with the state alone, and with `refresh=1` where the
     address no longer worked. Raises Invalid (redirect URI), NotFound, Forbidden,
     StripeNotConfigured, Conflict (a twin is creating the account), or a StripeError.
     """
