@@ -41,7 +41,24 @@ def create_app(config: Config | None = None) -> Flask:
     app.extensions["config"] = config
     app.extensions["cipher"] = Cipher(config.encryption_keys)
     app.extensions["rate_limits"] = RateLimits(config.redis_url)
-    bursts = BurstBulkhead(Bulkhead(bulkheads.AT_ONCE, bulkheads.PATIENCE))
+    app.extensions["bursts"] = BurstBulkhead(Bulkhead(bulkheads.AT_ONCE, bulkheads.PATIENCE))
+    _bind_remote_systems(app, config)
+    _bind_extensions(app, config)
+    error_handlers.init_app(app)
+    edge.init_app(app, config)
+    metrics.init_app(app)
+    bulkheads.init_app(app, app.extensions["bursts"])
+    guard.init_app(app)
+    app.extensions["console"] = Console(app, config)
+    on_demand.init_app(app)
+    app.json = StrictJSONProvider(app)
+    routing.register(app, ROUTES)
+    return app
+
+
+def _bind_remote_systems(app: Flask, config: Config) -> None:
+    """Bind Stripe, and Open Event Server's database where there is one; nothing is asked yet."""
+    bursts: BurstBulkhead = app.extensions["bursts"]
     app.extensions["stripe"] = StripeConnect(
         connect_url=config.stripe_connect_url,
         api_url=config.stripe_api_url,
@@ -58,18 +75,6 @@ def create_app(config: Config | None = None) -> Flask:
     app.extensions["mirror"] = (
         Courier(OpenEventDatabase(url), app.app_context) if config.open_event_mirror else None
     )
-    _bind_extensions(app, config)
-    error_handlers.init_app(app)
-    edge.init_app(app, config)
-    metrics.init_app(app)
-    app.extensions["bursts"] = bursts
-    bulkheads.init_app(app, bursts)
-    guard.init_app(app)
-    app.extensions["console"] = Console(app, config)
-    on_demand.init_app(app)
-    app.json = StrictJSONProvider(app)
-    routing.register(app, ROUTES)
-    return app
 
 
 @contextmanager

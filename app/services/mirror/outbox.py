@@ -7,7 +7,8 @@ lock of the event there: a delivery that is late writes nothing old, and no leas
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -111,10 +112,14 @@ event.listen(db.session, "after_rollback", _forget)
 
 
 @dataclass
-class _Found:
-    """What `decide` has found out under way."""
+class _Attempt:
+    """One delivery: when it was claimed, and what came of it."""
 
-    unmirrored: Unmirrored | None = field(default=None)
+    sent_at: datetime
+    sent_before: datetime | None
+    unmirrored: Unmirrored | None = None
+    error: MirrorError | None = None
+    problem: str | None = None
 
 
 def deliver(event_id: int, database: OpenEventDatabase) -> bool:
@@ -123,23 +128,41 @@ def deliver(event_id: int, database: OpenEventDatabase) -> bool:
 
     Never raises a MirrorError: what failed stays pending, for the next try or `stripe reconcile`.
     """
+    attempt = _claim(event_id)
+    if attempt is None:
+        return True
+    _write(event_id, database, attempt)
+    return _complete(event_id, attempt)
+
+
+def _claim(event_id: int) -> _Attempt | None:
+    """Take the entry for a delivery; None if there is nothing to deliver."""
     with transaction() as session:
         row = _lock(session, event_id)
         if row is None or row.done_at is not None:
-            return True
-        sent_before, sent_at = row.sent_at, current_time(session)
-        generic.claim(row, sent_at, TIMEOUT)
-    found, error = _Found(), None
-    problem: str | None = None
+            return None
+        attempt = _Attempt(current_time(session), row.sent_at)
+        generic.claim(row, attempt.sent_at, TIMEOUT)
+        return attempt
+
+
+def _write(event_id: int, database: OpenEventDatabase, attempt: _Attempt) -> None:
+    """Write to their database, with no connection to ours, and note in *attempt* how it went."""
     try:
-        if database.write(event_id, partial(_decide, event_id, found)) == "foreign-row":
-            error, problem = MirrorError("foreign-row", "", needs_person=True), "foreign-row"
+        if database.write(event_id, partial(_decide, event_id, attempt)) == "foreign-row":
+            attempt.error = MirrorError("foreign-row", "", needs_person=True)
+            attempt.problem = "foreign-row"
     except MirrorError as failure:
-        error, problem = failure, failure.reason
+        attempt.error, attempt.problem = failure, failure.reason
         log.warning("mirror pending", event_id=event_id, reason=str(failure))
     except SecretUnreadable as failure:
-        error, problem = MirrorError("secret-unreadable", str(failure), needs_person=True), None
+        attempt.error = MirrorError("secret-unreadable", str(failure), needs_person=True)
         log.error("secret unreadable", reason=str(failure))
+
+
+def _complete(event_id: int, attempt: _Attempt) -> bool:
+    """Write down what came of the delivery; return whether nothing is left to do."""
+    error, unmirrored = attempt.error, attempt.unmirrored
     with transaction() as session:
         row = _lock(session, event_id)
         if row is None or row.done_at is not None:
@@ -147,21 +170,21 @@ def deliver(event_id: int, database: OpenEventDatabase) -> bool:
         generic.complete(
             row,
             current_time(session),
-            sent_at=sent_at,
-            sent_before=sent_before,
+            sent_at=attempt.sent_at,
+            sent_before=attempt.sent_before,
             error=_as_error(error),
         )
         row.needs_person = error is not None and error.needs_person
-        row.problem = problem
-        if error is None and found.unmirrored is not None:
-            row.problem = found.unmirrored.problem
+        row.problem = attempt.problem
+        if error is None and unmirrored is not None:
+            row.problem = unmirrored.problem
             row.needs_person = row.problem != "no-access-token"
-            _tell_history(session, event_id, found.unmirrored)
+            _tell_history(session, event_id, unmirrored)
         return row.done_at is not None
 
 
-def _decide(event_id: int, found: _Found, ids: frozenset[int]) -> MirrorState:
-    state, found.unmirrored = state_of(event_id, ids)
+def _decide(event_id: int, attempt: _Attempt, ids: frozenset[int]) -> MirrorState:
+    state, attempt.unmirrored = state_of(event_id, ids)
     return state
 
 
