@@ -209,10 +209,20 @@ def test_switching_stripe_off_keeps_the_link(organizer, event, linked, stripe):
 class TestCutsUnderWay:
     """A request that cuts an account must not hit a link that is made at the same time."""
 
+    @pytest.fixture(name="second")
+    def _second(self, make, owner):
+        """Another event of the owner's."""
+        return make.event(owner)
+
+    @pytest.fixture(name="code")
+    def _code(self, stripe):
+        """A code for the account, had before: what is timed is the link alone."""
+        return stripe.code()
+
     @pytest.fixture(name="cutting")
-    def _cutting(self, organizer, linked, stripe):
+    def _cutting(self, organizer, linked, second, code, stripe):
         """Stripe has received the request to cut the account, and takes its time."""
-        stripe.fault("slow", on="deauthorize", seconds=1)
+        stripe.fault("slow", on="deauthorize", seconds=2)
         thread = threading.Thread(target=organizer.delete, args=[f"{PATH}/{linked}"])
         thread.start()
         while not told(stripe):
@@ -221,19 +231,18 @@ class TestCutsUnderWay:
         thread.join()
 
     def test_a_link_made_while_the_account_is_being_cut_is_not_kept_and_then_dead(
-        self, cutting, link, make, owner, stripe
+        self, cutting, link, second, code
     ):
-        response = link(of=make.event(owner))
+        response = link(code, of=second)
 
         assert_error(response, 502, "stripe-unreadable")
         db.session.rollback()
         assert db.session.scalars(select(StripeAuthorization)).all() == []
 
-    def test_after_that_the_account_can_be_linked_again(self, cutting, link, make, owner, stripe):
-        event = make.event(owner)
-        link(of=event)
+    def test_after_that_the_account_can_be_linked_again(self, cutting, link, second, code, stripe):
+        link(code, of=second)
 
-        assert link(of=event).status_code == 201
+        assert link(of=second).status_code == 201
         assert stripe.connections() == {stripe.accounts[0]}
 
 
