@@ -1,6 +1,5 @@
 """The mirror: Open Event Server's database holds what is linked here, and nothing else."""
 
-import threading
 from pathlib import Path
 
 import psycopg2
@@ -11,10 +10,12 @@ from app.clients import open_event as theirs
 from app.clients.open_event import OpenEventDatabase
 from app.commands.stripe import stripe as stripe_commands
 from app.db.transactions import transaction
-from app.extensions import db
+from app.extensions import bound, db
 from app.models import Setting, StripeAuthorization, StripeLinkAttempt, StripeMirror, User
+from app.services.mirror import state
 from tests.callers import link_document
 from tests.importing.conftest import on_both
+from tests.importing.mirrored import Reader, as_there, rows
 
 OWNER = 1
 AWAY = "postgresql://nobody@127.0.0.1:1/nothing"
@@ -63,26 +64,6 @@ def _reconcile(app):
     return reconcile
 
 
-def rows(there):
-    """What stands there: rows with event, account, key and token; the events that are marked."""
-    links = there.execute(
-        "SELECT id, event_id, stripe_user_id, stripe_publishable_key, stripe_secret_key"
-        " FROM stripe_authorizations ORDER BY id"
-    )
-    marked = there.execute("SELECT id FROM events WHERE is_stripe_linked ORDER BY id")
-    return links, [event_id for (event_id,) in marked]
-
-
-def as_there(link):
-    return (
-        link.id,
-        link.event_id,
-        link.stripe_user_id,
-        link.stripe_publishable_key,
-        link.stripe_secret_key,
-    )
-
-
 @on_both
 def test_a_link_is_there_when_it_is_answered(there, link):
     made = link()
@@ -114,19 +95,13 @@ def test_a_switch_of_the_mode_rewrites_all(there, link):
     with transaction() as session:
         session.get(Setting, 1).stripe_mode = "production"
     db.session.rollback()
-    bound_mirror().wait()
+    bound("mirror").wait()
     assert rows(there) == ([], [])
 
     with transaction() as session:
         session.get(Setting, 1).stripe_mode = "debug"
-    bound_mirror().wait()
+    bound("mirror").wait()
     assert rows(there) == ([as_there(made)], [7])
-
-
-def bound_mirror():
-    from app.extensions import bound
-
-    return bound("mirror")
 
 
 def test_an_account_that_disconnected_at_stripe_leaves_no_row(there, link, stripe, reconcile):
@@ -134,7 +109,7 @@ def test_an_account_that_disconnected_at_stripe_leaves_no_row(there, link, strip
     stripe.disconnect(made.stripe_user_id)
 
     reconcile()
-    bound_mirror().wait()
+    bound("mirror").wait()
 
     assert rows(there) == ([], [])
 
@@ -211,7 +186,7 @@ def test_a_link_without_an_access_token_is_not_mirrored_and_the_history_says_why
     made = link()
     with transaction() as session:
         session.get(StripeAuthorization, made.id).stripe_secret_key = None
-    bound_mirror().wait()
+    bound("mirror").wait()
 
     assert rows(there) == ([], [])
     details = [
@@ -287,34 +262,8 @@ def test_the_rights_and_the_trigger_of_the_guide_let_only_the_mirror_write(
         there.execute("DROP OWNED BY stripe_linking CASCADE; DROP ROLE stripe_linking")
 
 
-READER = """
-SELECT e.id, coalesce(e.is_stripe_linked, false), count(a.id), min(a.stripe_user_id)
-FROM events e LEFT JOIN stripe_authorizations a ON a.event_id = e.id GROUP BY e.id"""
-
-
-class Reader(threading.Thread):
-    """Polls what stands there, and keeps what must never be seen."""
-
-    def __init__(self, url, accounts):
-        super().__init__()
-        self.url, self.accounts = url, accounts
-        self.wrong, self.looks, self.ends = [], 0, threading.Event()
-
-    def run(self):
-        with psycopg2.connect(self.url) as connection, connection.cursor() as cursor:
-            connection.autocommit = True
-            while not self.ends.is_set():
-                cursor.execute(READER)
-                self.looks += 1
-                for _, is_marked, number, account in cursor.fetchall():
-                    if is_marked != (number == 1) or account not in (None, *self.accounts):
-                        self.wrong.append((is_marked, number, account))
-
-
 def poll_during(there, owner, stripe, rounds):
-    reader = Reader(there.url, stripe.accounts[:2])
-    reader.start()
-    try:
+    with Reader(there.url, stripe.accounts[:2]) as reader:
         for _ in range(rounds):
             body = link_document(7, stripe.code(stripe.accounts[0]))
             made = owner.post("/v1/stripe-authorizations", body).json["data"]["id"]
@@ -322,9 +271,6 @@ def poll_during(there, owner, stripe, rounds):
             body["data"]["id"] = made
             assert owner.patch(f"/v1/stripe-authorizations/{made}", body).status_code == 200
             assert owner.delete(f"/v1/stripe-authorizations/{made}").status_code == 200
-    finally:
-        reader.ends.set()
-        reader.join()
     assert reader.wrong == []
     assert reader.looks > rounds
     assert rows(there) == ([], [])
@@ -345,8 +291,6 @@ def test_a_reader_never_sees_half_of_it_in_two_hundred_rounds(there, owner, stri
 def test_their_database_lost_at_a_step_holds_in_the_end_what_is_linked_here(
     there, link, reconcile, monkeypatch, step, app
 ):
-    from app.services.mirror import state
-
     app.extensions["mirror"]._retry_soon = lambda: None
     module = theirs if step == "_write_link" else state
     real = getattr(module, step)

@@ -1,9 +1,11 @@
 """
 A model of what people, Stripe and crashes may do in any order, with the local Stripe as the oracle:
-what we call linked is connected there, no code goes there twice, and what is connected there is
-linked, owed, or was lost in an attempt that its event's history shows as interrupted.
+what we call linked is connected there, no code goes there twice, what is connected there is linked,
+owed, or was lost in an attempt that its event's history shows as interrupted, and no payment is
+made twice.
 """
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -20,6 +22,7 @@ from app.errors import ServiceError
 from app.extensions import db
 from app.models import (
     Event,
+    PaymentIntent,
     Setting,
     StripeAccount,
     StripeAuthorization,
@@ -32,8 +35,9 @@ from app.services.linking.request import LinkRequest
 from tests.callers import Client, document, link_document
 from tests.webhooks import Webhooks
 
-EVENTS, ACCOUNTS = 3, 2
+EVENTS, ACCOUNTS, ORDERS = 3, 2, 4
 EXPECTED = {200, 201, 403, 404, 409, 422, 502}
+LOST_ANSWERS = ("close-after-commit", "500-saved-after", "500-saved-before", "500-before")
 an_event = st.integers(0, EVENTS - 1)
 an_account = st.integers(0, ACCOUNTS - 1)
 a_mode = st.booleans()
@@ -43,6 +47,7 @@ class World(RuleBasedStateMachine):
     """Some events, fewer accounts, both modes; set by `play`."""
 
     organizer: Client
+    admin: Client
 
     def __init__(self):
         super().__init__()
@@ -53,6 +58,7 @@ class World(RuleBasedStateMachine):
                 StripeLinkAttempt,
                 StripeDeauthorization,
                 StripeAccount,
+                PaymentIntent,
             ):
                 session.execute(delete(table))
         self.livemode = False
@@ -63,6 +69,7 @@ class World(RuleBasedStateMachine):
         self.lost = set()  # (account, livemode) that only an interrupted attempt knows
         self.onboardings = []  # each with its page at Stripe, its state and its event
         self.told = []  # webhooks on their way
+        self.asked = {}  # (event, order) → what was asked for first
 
     @rule(event=an_event, account=an_account, livemode=a_mode)
     def link(self, event, account, livemode):
@@ -128,6 +135,33 @@ class World(RuleBasedStateMachine):
         body = document("stripe-authorization", None, linkage, state=state)
         self.check(self.organizer.post("/v1/stripe-authorizations", body))
 
+    @rule(
+        event=an_event,
+        order=st.integers(1, ORDERS),
+        amount=st.sampled_from([500, 1999]),
+        fault=st.sampled_from([None, None, *LOST_ANSWERS]),
+    )
+    def pay(self, event, order, amount, fault):
+        """Ask for a payment, perhaps for an order that was paid; an answer may be lost."""
+        event_id = self.events[event]
+        if fault is not None:
+            self.stripe.fault(fault, on="create-payment-intent", times=1)
+        body = document(
+            "payment-intent",
+            None,
+            {"event": {"type": "event", "id": str(event_id)}},
+            amount=amount,
+            currency="EUR",
+            idempotency_key=f"order-{order}",
+        )
+        response = self.admin.post("/v1/payment-intents", body)
+        self.check(response)
+        if response.status_code in (200, 201):
+            shown = response.json["data"]["attributes"]
+            first = self.asked.setdefault((event_id, order), shown["stripe-payment-intent-id"])
+            assert shown["stripe-payment-intent-id"] == first
+            assert shown["amount"] == amount
+
     @rule(event=an_event)
     def unlink(self, event):
         for link in self.links(event):
@@ -183,6 +217,11 @@ class World(RuleBasedStateMachine):
                 update(StripeLinkAttempt)
                 .where(StripeLinkAttempt.finished_at.is_(None))
                 .values(expires_at=long_ago)
+            )
+            session.execute(
+                update(PaymentIntent)
+                .where(PaymentIntent.claimed_until.is_not(None))
+                .values(claimed_until=long_ago)
             )
 
     @rule(choice=st.integers(0, 20))
@@ -250,6 +289,16 @@ class World(RuleBasedStateMachine):
         assert codes_twice(self.stripe) == []
 
     @invariant()
+    def no_payment_is_made_twice_and_what_is_called_paid_is_there(self):
+        db.session.rollback()
+        rows = db.session.query(PaymentIntent).all()
+        there = self.state_of_stripe()["payment_intents"]
+        made = Counter(each["metadata"]["open_event_payment"] for each in there)
+        assert set(made.values()) <= {1}
+        created = {row.stripe_payment_intent_id for row in rows if row.outcome == "created"}
+        assert created <= {each["id"] for each in there}
+
+    @invariant()
     def what_is_connected_is_linked_owed_or_lost(self):
         linked = {(row.stripe_user_id, row.livemode) for row in self.all_links()}
         kept = {(account, mode) for account in self.created_at_stripe() for mode in (False, True)}
@@ -290,12 +339,14 @@ class World(RuleBasedStateMachine):
 
     def created_at_stripe(self):
         """The accounts that our platform has created there."""
-        answer = requests.get(f"{self.stripe.url}/_control/state", timeout=10).json()
         return {
             each["id"]
-            for each in answer["accounts"]
+            for each in self.state_of_stripe()["accounts"]
             if "open_event_account" in each.get("metadata", {})
         }
+
+    def state_of_stripe(self):
+        return requests.get(f"{self.stripe.url}/_control/state", timeout=10).json()
 
     def all_links(self):
         db.session.rollback()
@@ -333,6 +384,7 @@ def _play(app, client, make, stripe):
     surroundings = {
         "owner": owner,
         "organizer": client.as_(owner),
+        "admin": client.as_(make.admin()),
         "stripe": stripe,
         "make": make,
         "service": app.extensions["stripe"],
