@@ -1,7 +1,8 @@
 """
 What every test may ask for: the service on SQLite and on PostgreSQL, callers, and a local Stripe.
 
-A test that asks for `app` or `client` runs on both databases, each time on a fresh one.
+A test that asks for `app` or `client` runs on both databases (or those that `databases.py` lets it
+name), each time on a fresh one.
 """
 
 import shutil
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tests.postgres import PostgresServer
 
 pytest_plugins = [
+    "tests.databases",
     "tests.postgres",
     "tests.pgbouncer",
     "tests.live",
@@ -70,7 +72,7 @@ def _postgres_template(postgres_server: "PostgresServer") -> str:
     return postgres_server.make_template("migrated", build=migrate)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"], name="database_url")
+@pytest.fixture(name="database_url")
 def _database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a fresh, migrated database."""
     if request.param == "sqlite":

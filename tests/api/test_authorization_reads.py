@@ -6,7 +6,9 @@ from sqlalchemy import text
 from app.db.transactions import transaction
 from app.services.events.queries import read_events
 from tests.callers import assert_error, document
-from tests.databases import on_sqlite
+from tests.databases import on_both, on_sqlite
+
+pytestmark = on_sqlite
 
 PUBLIC = {"stripe-publishable-key"}
 PRIVATE = {
@@ -39,6 +41,7 @@ def attributes(response):
     return set(response.json["data"]["attributes"])
 
 
+@on_both
 def test_anybody_may_read_the_publishable_key_of_a_published_event(client, paths, linked):
     for path in paths:
         response = client.get(path)
@@ -122,6 +125,7 @@ def test_the_list_holds_what_the_caller_may_see_in_full_of_both_modes(
         ('filter=[{{"name":"event","op":"in","val":[{event},7]}}]', 2),
     ],
 )
+@on_both
 def test_the_list_can_be_filtered(organizer, make, event, linked, query, count):
     make.link(event, livemode=True)
 
@@ -132,6 +136,7 @@ def test_the_list_can_be_filtered(organizer, make, event, linked, query, count):
     assert count == response.json["meta"]["count"]
 
 
+@on_both
 def test_a_search_by_account_finds_ones_own_links_alone(client, organizer, make, linked):
     make.link(make.event())
     search = '[{"name":"stripe-user-id","op":"like","val":"acct%25"}]'
@@ -145,7 +150,6 @@ def test_a_search_by_account_finds_ones_own_links_alone(client, organizer, make,
     assert client.get(path).status_code == 401
 
 
-@on_sqlite
 @pytest.mark.parametrize(
     ("query", "parameter"),
     [
@@ -279,6 +283,7 @@ def test_links_of_one_request_never_name_another_requests_event(client, make, ev
         assert linkage["data"]["id"] == str(each.id)
 
 
+@on_both
 def test_an_event_that_is_deleted_while_its_link_is_read_takes_the_link_along(
     client, owner, event, paths, monkeypatch
 ):

@@ -10,6 +10,9 @@ from sqlalchemy import text
 from app.extensions import db
 from app.models import StripeAuthorization, StripeAuthorizationRequest
 from tests.callers import assert_error, document, link_document
+from tests.databases import on_both, on_sqlite
+
+pytestmark = on_sqlite
 
 PATH = "/v1/stripe-authorization-requests"
 STATE = "/data/attributes/state"
@@ -65,6 +68,7 @@ def _query_of(response):
     return parse_qsl(urlsplit(response.json["data"]["attributes"]["authorize-url"]).query)
 
 
+@on_both
 def test_the_url_is_stripes_with_every_parameter_and_no_other(
     request_trip, stripe, owner, event, organizer
 ):
@@ -146,6 +150,7 @@ def test_the_event_may_be_named_by_its_identifier(request_trip, event):
     assert request_trip(of=event.identifier).status_code == 201
 
 
+@on_both
 def test_a_state_links_once_and_the_history_says_it_was_checked(
     state_of, organizer_link, organizer, event
 ):
@@ -163,6 +168,7 @@ def test_without_a_state_the_history_says_it_was_not_checked(link, organizer, ev
     assert attempt["attributes"]["state-checked"] is False
 
 
+@on_both
 def test_a_state_works_only_once(state_of, organizer_link, organizer, event):
     state = state_of()
     organizer_link(state)
@@ -296,6 +302,7 @@ class TestStateRequired:
         assert_error(link(code), 422, "state-invalid", pointer=STATE)
         assert stripe.codes_seen() == []
 
+    @on_both
     def test_the_same_code_links_once_it_comes_with_a_state(self, link, stripe, state_of):
         code = stripe.code()
         link(code)

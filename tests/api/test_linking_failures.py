@@ -8,6 +8,9 @@ import pytest
 from app.extensions import db
 from app.models import StripeAuthorization, StripeDeauthorization, StripeLinkAttempt
 from tests.callers import assert_error
+from tests.databases import on_both, on_sqlite
+
+pytestmark = on_sqlite
 
 CODE = "/data/attributes/stripe-auth-code"
 TIMEOUT = 1.5
@@ -47,6 +50,7 @@ SPENT = [
 
 
 @pytest.mark.parametrize(("fault", "status", "error", "outcome"), SPENT)
+@on_both
 def test_a_spent_code_is_told_in_time_remembered_and_never_sent_again(
     link, stripe, fault, status, error, outcome
 ):

@@ -19,8 +19,11 @@ from app.models import (
     StripeLinkAttempt,
 )
 from tests.callers import assert_error, document
+from tests.databases import on_both, on_sqlite
 from tests.webhooks import UPDATED, Webhooks
 from tests.webhooks import event as hook_event
+
+pytestmark = on_sqlite
 
 REQUESTS, LINKS = "/v1/stripe-authorization-requests", "/v1/stripe-authorizations"
 CODE, STATE = "/data/attributes/stripe-auth-code", "/data/attributes/state"
@@ -115,6 +118,7 @@ def age(**passed):
                 row.claimed_until -= timedelta(**passed)
 
 
+@on_both
 def test_an_onboarding_creates_an_account_and_a_page_to_fill_it_in(begun, stripe, owner):
     (asked,) = [each for each in stripe.asked("/v1/accounts") if each["method"] == "POST"]
     (row,) = rows()
@@ -400,6 +404,7 @@ def test_a_fault_when_the_account_is_read_leaves_the_state_usable(
 
 
 @pytest.mark.parametrize("fault", ["500-saved-before", "500-saved-after"])
+@on_both
 def test_where_stripe_repeats_a_failure_accounts_are_searched_before_another_key(
     start, stripe, fault
 ):
@@ -415,6 +420,7 @@ def test_where_stripe_repeats_a_failure_accounts_are_searched_before_another_key
 
 
 @pytest.mark.parametrize("fault", ["500-before", "close-after-commit"])
+@on_both
 def test_a_day_later_accounts_are_searched_before_another_key(start, stripe, fault):
     stripe.fault(fault, on="create-account")
     start()
@@ -453,6 +459,7 @@ def test_what_stripe_refuses_may_be_asked_for_in_another_way(start, stripe, owne
     assert len(created(stripe)) == 1
 
 
+@on_both
 def test_a_process_that_died_while_creating_is_taken_over_after_its_lease(start, stripe, app):
     stripe.fault("close-after-commit", on="create-account")
     start()
@@ -470,6 +477,7 @@ def test_a_process_that_died_while_creating_is_taken_over_after_its_lease(start,
     assert len(created(stripe)) == 1
 
 
+@on_both
 def test_of_many_requests_at_once_one_creates_an_account(organizer, event, stripe):
     linkage = {"event": {"type": "event", "id": str(event.id)}}
     body = document("stripe-authorization-request", None, linkage)
@@ -488,6 +496,7 @@ def test_of_many_requests_at_once_one_creates_an_account(organizer, event, strip
     assert len(rows()) == 1
 
 
+@on_both
 def test_of_many_that_come_back_at_once_one_links(begun, come_back, organizer, event):
     fill_in(begun)
     linkage = {"event": {"type": "event", "id": str(event.id)}}

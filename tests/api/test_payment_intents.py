@@ -5,8 +5,10 @@ import pytest
 from app.db.transactions import transaction
 from app.models import PaymentIntent, StripeAuthorization
 from tests.callers import assert_error, document
-from tests.databases import on_sqlite
+from tests.databases import on_both, on_sqlite
 from tests.simultaneous import at_once
+
+pytestmark = on_sqlite
 
 CREATE = "/v1/payment_intents"
 
@@ -52,6 +54,7 @@ def intents_at(stripe, account):
     return [each for each in answer["payment_intents"] if each["account_id"] == account]
 
 
+@on_both
 def test_a_payment_goes_to_the_account_of_the_event(pay, stripe, account, platform):
     response = pay(amount=1999, description="Two tickets", metadata={"order": "A17"})
 
@@ -95,7 +98,6 @@ def test_one_key_at_two_events_makes_two_payments(pay, make, owner, stripe, acco
     assert (pay().status_code, pay(of=other).status_code) == (201, 201)
 
 
-@on_sqlite
 @pytest.mark.parametrize(
     ("attributes", "name"),
     [
@@ -210,6 +212,7 @@ def test_what_is_unclear_is_asked_again_under_the_same_key(pay, stripe, account,
     assert len(intents_at(stripe, account)) == 1
 
 
+@on_both
 def test_twenty_requests_at_once_make_one_payment(app, pay, stripe, account):
     answers = at_once(20, lambda _: pay())
 

@@ -5,7 +5,10 @@ import pytest
 from app.extensions import db
 from app.models import AuditEntry, UsersEventsRole
 from tests.callers import assert_error, document
+from tests.databases import on_both, on_sqlite
 from tests.simultaneous import at_once
+
+pytestmark = on_sqlite
 
 PATH = "/v1/users-events-roles"
 EVENT, USER = "/data/relationships/event", "/data/relationships/user"
@@ -49,6 +52,7 @@ def role_id(event, user):
 
 @pytest.mark.parametrize("role", ["owner", "organizer", "coorganizer"])
 @pytest.mark.parametrize("reference", ["id", "identifier"])
+@on_both
 def test_an_owner_gives_a_role_to_a_user(client, event, owner, friend, role, reference):
     body = role_document(getattr(event, reference), role, to(friend))
 
@@ -97,6 +101,7 @@ def test_a_user_who_is_not_there_is_told_with_a_pointer(client, event, owner, fr
 
 
 @pytest.mark.parametrize("gone", [{"is_blocked": True}, {"deleted_at": "then"}])
+@on_both
 def test_a_blocked_or_deleted_user_is_given_no_role(client, make, event, owner, gone):
     if "deleted_at" in gone:
         gone = {"deleted_at": event.starts_at}
@@ -201,6 +206,7 @@ def test_an_admin_manages_the_roles_of_every_event(client, make, event, owner, f
     assert roles_of(event) == [(friend.id, "owner")]
 
 
+@on_both
 def test_a_role_is_given_once(client, event, owner, friend):
     caller = client.as_(owner)
     body = role_document(event, relationships=to(friend))
@@ -210,6 +216,7 @@ def test_a_role_is_given_once(client, event, owner, friend):
     assert len(roles_of(event)) == 2
 
 
+@on_both
 def test_a_role_is_given_once_when_many_give_it_at_the_same_moment(client, event, owner, friend):
     caller = client.as_(owner)
     body = role_document(event, relationships=to(friend))
@@ -255,6 +262,7 @@ def test_the_last_owner_stays(client, make, event, owner):
     assert (owner.id, "owner") in roles_of(event)
 
 
+@on_both
 def test_of_several_owners_one_stays_when_all_are_removed_at_the_same_moment(
     client, make, event, owner
 ):
@@ -268,6 +276,7 @@ def test_of_several_owners_one_stays_when_all_are_removed_at_the_same_moment(
     assert len(roles_of(event)) == 1
 
 
+@on_both
 def test_a_role_is_taken_away_once_when_many_take_it_at_the_same_moment(client, make, event, owner):
     path = f"{PATH}/{role_id(event, make.person(event, 'organizer'))}"
     caller = client.as_(owner)
@@ -277,6 +286,7 @@ def test_a_role_is_taken_away_once_when_many_take_it_at_the_same_moment(client, 
     assert sorted(response.status_code for response in answers) == [200] + [404] * 5
 
 
+@on_both
 def test_the_roles_of_an_event_are_listed_page_by_page(client, make, event, owner):
     people = [make.person(event, "organizer") for _ in range(3)]
     path = f"/v1/events/{event.identifier}/users-events-roles"
@@ -291,6 +301,7 @@ def test_the_roles_of_an_event_are_listed_page_by_page(client, make, event, owne
     assert emails == {owner.email, people[0].email, people[1].email}
 
 
+@on_both
 def test_the_list_can_be_filtered_by_role_and_shows_no_other_event(client, make, event, owner):
     make.person(make.event(), "organizer")
     organizer = make.person(event, "organizer")

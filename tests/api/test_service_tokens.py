@@ -10,8 +10,10 @@ from app.db.transactions import transaction
 from app.extensions import db
 from app.models import ServiceToken
 from tests.callers import Client, assert_error, document
-from tests.databases import on_sqlite
+from tests.databases import on_both, on_sqlite
 from tests.processes import run_manage
+
+pytestmark = on_sqlite
 
 
 class Program(Client):
@@ -60,6 +62,7 @@ def payment(event, key="order-1", **attributes):
     return document("payment-intent", None, linkage, **given)
 
 
+@on_both
 def test_with_the_scope_read_a_program_sees_what_coorganizers_see(service, event, linked):
     program = service("read")
 
@@ -120,7 +123,6 @@ def test_it_may_pay_in_live_mode_where_organizers_may_not(
     assert_error(by_owner, 403, "forbidden")
 
 
-@on_sqlite
 @pytest.mark.parametrize("scope", ["read", "payments"])
 @pytest.mark.parametrize(
     ("method", "path"),
@@ -147,6 +149,7 @@ def test_the_scope_read_pays_nothing(service, event, linked):
     assert_error(service("read").post("/v1/payment-intents", payment(event)), 403, "forbidden")
 
 
+@on_both
 def test_a_token_ends_at_once_when_it_is_revoked(service, event):
     program = service("read")
     assert program.get(f"/v1/events/{event.id}").status_code == 200
@@ -157,6 +160,7 @@ def test_a_token_ends_at_once_when_it_is_revoked(service, event):
     assert_error(program.get(f"/v1/events/{event.id}"), 401, "unauthenticated")
 
 
+@on_both
 def test_a_token_ends_when_it_expires(service, event):
     expired = service("read", expires_in=-timedelta(seconds=1))
 

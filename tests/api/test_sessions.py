@@ -11,8 +11,10 @@ from app.extensions import db
 from app.models import EndedSession, User
 from tests.callers import JSON_API, Client, assert_error
 from tests.conftest import SECRETS
-from tests.databases import on_sqlite
+from tests.databases import on_both, on_sqlite
 from tests.simultaneous import at_once
+
+pytestmark = on_sqlite
 
 PASSWORD = "correct horse"
 MISSING = {"error": "username or password missing"}
@@ -42,6 +44,7 @@ def claims_of(token):
 
 @pytest.mark.parametrize("path", ["/auth/session", "/v1/auth/login"])
 @pytest.mark.parametrize("name", ["email", "username"])
+@on_both
 def test_an_email_and_its_password_give_an_access_token(client, user, path, name):
     body = {name: " ADA@example.com ", "password": PASSWORD}
     response = client.post(path, body, Content_Type="application/json")
@@ -88,7 +91,6 @@ def test_a_refresh_token_comes_only_when_both_flags_ask_for_it(
     assert ("refresh_token" in response.json) is has_refresh_token
 
 
-@on_sqlite
 @pytest.mark.parametrize("path", ["/auth/session", "/v1/auth/login"])
 @pytest.mark.parametrize(
     "body",
@@ -118,7 +120,6 @@ def test_a_body_without_both_is_told_what_is_missing(client, path, body):
     assert response.content_type == "application/json"
 
 
-@on_sqlite
 @pytest.mark.parametrize("path", ["/auth/session", "/v1/auth/login"])
 @pytest.mark.parametrize(
     "body",
@@ -178,6 +179,7 @@ class CountingHasher:
 
 
 @pytest.mark.parametrize("state", [{"is_blocked": True}, {"deleted_at": "now"}])
+@on_both
 def test_the_right_password_opens_no_blocked_or_deleted_account(client, make, state):
     if "deleted_at" in state:
         state = {"deleted_at": make.event().starts_at}
@@ -201,6 +203,7 @@ def test_a_password_of_older_parameters_is_hashed_anew_when_it_is_given(client, 
     assert sign_in(client).status_code == 200
 
 
+@on_both
 def test_no_connection_is_held_while_a_password_is_verified(app, client, user, monkeypatch):
     held = []
 
@@ -286,6 +289,7 @@ def test_a_session_that_has_ended_cannot_be_ended_again(client, user):
     assert_error(access.post("/v1/auth/logout"), 401, "unauthenticated")
 
 
+@on_both
 def test_signing_out_from_many_places_at_once_succeeds_once_or_more_and_never_fails(client, user):
     access, _ = signed_in(client)
 
@@ -296,6 +300,7 @@ def test_signing_out_from_many_places_at_once_succeeds_once_or_more_and_never_fa
     assert db.session.query(EndedSession).count() == 1
 
 
+@on_both
 def test_signing_out_forgets_sessions_whose_tokens_have_expired(client, make, user):
     past = make.event().starts_at.replace(year=2020)
     with transaction() as session:
@@ -365,7 +370,6 @@ REFUSED = {
 }
 
 
-@on_sqlite
 @pytest.mark.parametrize("kind", REFUSED)
 @pytest.mark.parametrize("path", ADDRESSES)
 def test_every_refusal_of_these_addresses_has_the_sentence_that_the_form_shows(

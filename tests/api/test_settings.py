@@ -11,7 +11,9 @@ from app.db.transactions import transaction
 from app.extensions import db
 from app.models import AuditEntry
 from tests.callers import assert_error, document
-from tests.databases import on_sqlite
+from tests.databases import on_both, on_sqlite
+
+pytestmark = on_sqlite
 
 PUBLIC = [
     "stripe-client-id",
@@ -92,6 +94,7 @@ def deeds():
 
 
 @pytest.mark.parametrize("path", ["/v1/settings", "/v1/settings/1"])
+@on_both
 def test_anybody_reads_the_public_part_and_nothing_else(client, admin, path):
     change(admin, GOOD)
 
@@ -424,7 +427,6 @@ def test_other_text_is_taken_as_it_is(admin, value):
     assert {read(admin)[name] for name in PUBLIC} == {value}
 
 
-@on_sqlite
 @pytest.mark.parametrize(
     "value",
     [1, 0, 1.5, True, False, [], ["x"], {}, {"a": 1}]
@@ -450,6 +452,7 @@ def test_there_are_two_modes(admin, value):
     assert_error(response, 422, "validation", pointer="/data/attributes/stripe-mode")
 
 
+@on_both
 def test_every_fault_is_told_at_once_and_nothing_is_written(admin):
     change(admin, GOOD)
     stored, before = stored_text(), deeds()
@@ -498,6 +501,7 @@ def test_what_is_read_only_or_unknown_is_ignored(admin, client):
     assert read(client)["is-stripe-activated"] is False
 
 
+@on_both
 def test_the_frontend_can_save_its_settings_page(admin, client):
     change(admin, GOOD)
     shown = read(admin)
@@ -525,6 +529,7 @@ def test_the_frontends_admin_switches_stripe_off_by_clearing_the_public_keys(adm
     assert read(client)["is-stripe-activated"] is False
 
 
+@on_both
 def test_simultaneous_changes_of_different_keys_all_count(app, admin):
     barrier = threading.Barrier(len(GOOD))
 

@@ -13,6 +13,9 @@ from app.models import AuditEntry
 from tests.api.test_settings import GOOD, MASKS, PUBLIC, SECRET, change, move
 from tests.callers import Client, assert_error
 from tests.conftest import make_app
+from tests.databases import on_both, on_sqlite
+
+pytestmark = on_sqlite
 
 PATH = "/v1/settings?reveal=stripe-secret-key"
 
@@ -44,6 +47,7 @@ def record_reveal(user, ago):
 
 
 @pytest.mark.parametrize("path", ["/v1/settings", "/v1/settings/1"])
+@on_both
 def test_an_admin_with_a_fresh_token_sees_one_secret_in_clear(admin, user, path):
     for name in SECRET:
         response = admin.get(f"{path}?reveal={name}")
@@ -151,6 +155,7 @@ def test_the_limit_is_each_admins_own_and_signing_in_again_does_not_help(admin, 
     assert other.get(PATH).status_code == 200
 
 
+@on_both
 def test_the_limit_is_exact_over_instances_and_simultaneous_requests(
     admin, app, user, database_url
 ):

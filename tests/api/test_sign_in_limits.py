@@ -17,7 +17,10 @@ from app.errors import RateLimited
 from app.http.hosts import client_address
 from tests.callers import JSON_API, Client, assert_error
 from tests.conftest import make_app
+from tests.databases import on_both, on_sqlite
 from tests.simultaneous import at_once
+
+pytestmark = on_sqlite
 
 PASSWORD = "correct horse"
 PATHS = ["/auth/session", "/v1/auth/login"]
@@ -48,6 +51,7 @@ def assert_refused_for_a_while(response):
 
 
 @pytest.mark.parametrize("path", PATHS)
+@on_both
 def test_after_ten_wrong_passwords_an_account_is_closed_for_a_while(client, user, path):
     assert fail(client, 10, path=path) == [401] * 10
 
@@ -155,6 +159,7 @@ def test_a_burst_gets_hardly_more_guesses_than_the_limit(client, user):
     assert 10 <= answers.count(401) < 10 + passwords.AT_ONCE
 
 
+@on_both
 def test_many_who_know_their_password_sign_in_at_once(client, user, monkeypatch):
     queue = Bulkhead(passwords.AT_ONCE, 60)  # however slow the machine is
     monkeypatch.setattr(passwords, "_verifying", queue)
@@ -213,6 +218,7 @@ def test_when_redis_is_back_it_is_asked_again(monkeypatch):
     limits.check(ada)
 
 
+@on_both
 def test_while_redis_is_away_it_is_not_asked_at_every_sign_in(silent_redis):
     limits, ada = RateLimits(silent_redis), passwords_for("ada@example.com")
     limits.count(ada)

@@ -9,6 +9,7 @@ from app.db import engine
 from app.extensions import db
 from app.models import StripeAuthorization
 from tests.callers import link_document
+from tests.databases import on_sqlite
 
 LINKS = "/v1/stripe-authorizations"
 
@@ -27,7 +28,7 @@ def _writer(database_url):
         yield writer
 
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = on_sqlite
 
 
 def test_a_link_is_unavailable_while_somebody_else_writes_and_its_code_stays_good(

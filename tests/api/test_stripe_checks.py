@@ -7,6 +7,9 @@ from app.db.transactions import transaction
 from app.extensions import db
 from app.models import Setting
 from tests.callers import assert_error, document
+from tests.databases import on_both, on_sqlite
+
+pytestmark = on_sqlite
 
 PATH = "/v1/stripe-checks"
 NAMES = ["secret-key", "client-id", "publishable-key", "webhook-secret", "connection"]
@@ -57,6 +60,7 @@ def sentence(found, name, mode="test") -> str:
     return found
 
 
+@on_both
 def test_right_keys_are_ok_in_both_modes(admin, stripe):
     response = admin.post(PATH)
 
@@ -244,6 +248,7 @@ def test_a_key_that_cannot_be_read_is_told(check):
     assert results(found)["secret-key"] == "failed"
 
 
+@on_both
 def test_no_connection_to_the_database_is_held_while_stripe_is_asked(app, check, monkeypatch):
     client = app.extensions["stripe"]
     ask, held = client.check_platform, []

@@ -21,7 +21,9 @@ from app.db.transactions import transaction
 from app.models import User
 from tests.callers import Client, assert_error
 from tests.conftest import SECRETS
-from tests.databases import on_sqlite
+from tests.databases import on_both, on_sqlite
+
+pytestmark = on_sqlite
 
 KEY = SECRETS["SECRET_KEY"]
 PUBLIC, PRIVATE, AUTH = "/v1/events", "/v1/users/me", "/v1/auth/fresh-login"
@@ -63,6 +65,7 @@ def unsigned(header, payload):
 
 @pytest.mark.parametrize("scheme", ["JWT", "jwt", "Bearer", "bearer"])
 @pytest.mark.parametrize("space", [" ", "  "])
+@on_both
 def test_a_token_is_taken_in_the_usual_ways_of_writing(client, claims, scheme, space):
     assert send(client, f"{scheme}{space}{encode(claims)}").status_code == 200
 
@@ -102,7 +105,6 @@ HEADERS = {
 }
 
 
-@on_sqlite
 @pytest.mark.parametrize("name", HEADERS)
 def test_a_header_that_holds_no_token_is_refused_even_where_none_is_needed(client, claims, name):
     token = encode(claims)
@@ -152,12 +154,14 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("claim", ["iat", "nbf"])
+@on_both
 def test_a_token_from_an_instance_whose_clock_is_a_little_ahead_is_taken(client, claims, claim):
     token = encode({**claims, claim: time.time() + 10})
 
     assert send(client, f"JWT {token}").status_code == 200
 
 
+@on_both
 def test_an_expired_token_says_that_the_session_has_expired(client, claims):
     response = send(client, f"JWT {encode({**claims, 'exp': time.time() - 1})}")
     long_ago = send(client, f"JWT {encode({**claims, 'exp': 1})}")
@@ -166,7 +170,6 @@ def test_an_expired_token_says_that_the_session_has_expired(client, claims):
         assert assert_error(each, 401, "unauthenticated")["detail"] == EXPIRED
 
 
-@on_sqlite
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")  # the forger's
 @pytest.mark.parametrize("name", FORGERIES)
 def test_a_token_that_says_anything_else_than_ours_do_is_refused(client, claims, name):

@@ -20,8 +20,10 @@ from app.models import (
     StripeWebhookEvent,
 )
 from tests.callers import assert_error, link_document
-from tests.databases import on_sqlite
+from tests.databases import on_both, on_sqlite
 from tests.webhooks import UPDATED, Webhooks, deauthorized, event, sign
+
+pytestmark = on_sqlite
 
 AT_ONCE = 6
 KIB = 1024
@@ -69,6 +71,7 @@ def linked_at(link, moment: datetime) -> None:
 class TestDeauthorized:
     """`account.application.deauthorized`, confirmed by Stripe or not."""
 
+    @on_both
     def test_the_link_is_erased_with_its_tokens(self, hooks, cut):
         response = hooks.send(hooks.deauthorized(cut.stripe_user_id))
 
@@ -168,6 +171,7 @@ class TestDeauthorized:
 
         assert datetime.now(UTC) - began < timedelta(seconds=5)
 
+    @on_both
     def test_while_stripe_is_busy_with_linking_it_is_to_be_sent_again(self, app, hooks, connected):
         client = app.extensions["stripe"]
         slots = [client.reserve() for _ in range(client.bulkhead.size)]
@@ -192,6 +196,7 @@ class TestDeauthorized:
 
         assert all(each.done_at for each in rows(StripeDeauthorization))
 
+    @on_both
     def test_an_attempt_under_way_does_not_keep_what_was_cut_meanwhile(
         self, hooks, organizer, event, stripe, cut_while_exchanging
     ):
@@ -222,6 +227,7 @@ class TestDeauthorized:
 
         return link
 
+    @on_both
     def test_a_link_made_while_it_was_confirmed_stays_and_is_asked_about_again(
         self, app, hooks, cut, make, monkeypatch
     ):
@@ -303,6 +309,7 @@ class TestOnce:
         assert links_left() == [again.id]
         assert len(stripe.asked(ACCOUNTS + cut.stripe_user_id)) == 1
 
+    @on_both
     def test_at_the_same_moment_too(self, hooks, cut, stripe):
         told = hooks.deauthorized(cut.stripe_user_id)
         ready = threading.Barrier(AT_ONCE)
@@ -316,6 +323,7 @@ class TestOnce:
         assert len(rows(AuditEntry)) == 1
         assert [told["id"]] == [each.id for each in rows(StripeWebhookEvent)]
 
+    @on_both
     def test_one_id_for_two_accounts_at_the_same_moment_counts_once(self, hooks, make):
         links = [make.link(make.event(), client_id=hooks.client_id) for _ in range(AT_ONCE)]
         ready = threading.Barrier(AT_ONCE)
@@ -442,7 +450,6 @@ class TestSignatures:
     def test_what_is_no_event_is_refused(self, hooks, payload):
         self.refused(hooks.send(payload))
 
-    @on_sqlite
     @pytest.mark.parametrize(
         ("name", "value"),
         [
@@ -493,6 +500,7 @@ def test_a_signature_counts_for_five_minutes_both_ways(hooks, cut, age):
     assert links_left() == []
 
 
+@on_both
 def test_while_a_secret_is_changed_one_good_signature_of_several_is_enough(hooks, cut):
     payload = json.dumps(hooks.deauthorized(cut.stripe_user_id))
     good = sign(payload, hooks.secret)
@@ -510,7 +518,6 @@ def test_a_live_endpoint_receives_test_events_too(hooks, cut):
     assert links_left() == []
 
 
-@on_sqlite
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"a": "\xc3\xa9"}', b"x" * 1000])
 @pytest.mark.parametrize("age", [0, 298, 302])
 @pytest.mark.parametrize("tamper", [False, True])

@@ -16,8 +16,11 @@ from app.extensions import db
 from app.models import Setting, StripeAuthorization
 from app.security.crypto import Cipher
 from tests.conftest import SECRETS
+from tests.databases import on_both, on_sqlite
 from tests.postgres import free_port
 from tests.processes import ROOT, environment, run_manage
+
+pytestmark = on_sqlite
 
 OLD = SECRETS["ENCRYPTION_KEYS"]
 NEW = Fernet.generate_key().decode()
@@ -37,6 +40,7 @@ def rotate(database_url, keys=f"{NEW},{OLD}", **options):
     return run_manage("secrets", "rotate", "--json", env=env, **options)
 
 
+@on_both
 def test_a_generated_key_is_one_that_the_service_takes():
     done = run_manage("secrets", "generate")
 
@@ -95,6 +99,7 @@ def test_an_unreadable_secret_is_named_without_its_content_and_the_exit_status_i
     assert sealed[:20] not in done.stdout + done.stderr
 
 
+@on_both
 def test_once_its_key_is_back_an_unreadable_secret_is_rotated_too(link, database_url):
     rotate(database_url, keys=LOST)
 

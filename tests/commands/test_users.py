@@ -10,9 +10,11 @@ from app.extensions import db
 from app.models import AuditEntry, User
 from app.services.users import LastAdministrator, UserExists, create_user, revoke_admin
 from tests.callers import Client
-from tests.databases import on_sqlite
+from tests.databases import on_both, on_sqlite
 from tests.processes import run_manage
 from tests.simultaneous import at_once
+
+pytestmark = on_sqlite
 
 FROM_STDIN = "--password-stdin"
 
@@ -48,6 +50,7 @@ def user_of(email):
     return db.session.query(User).filter_by(email=email).one_or_none()
 
 
+@on_both
 def test_a_user_is_created_verified_and_can_sign_in(run, client):
     result = run("create", "Ada@Example.com", FROM_STDIN, input="correct horse\n")
 
@@ -86,7 +89,6 @@ def test_of_standard_input_one_line_end_is_taken_off_and_nothing_else(run, clien
     assert sign_in(client, password) == 200
 
 
-@on_sqlite
 @pytest.mark.parametrize("command", ["create", "password"])
 @pytest.mark.parametrize("given", ["", "\n", "1234567\n", "x" * 1025, "x" * 100_000, b"\xff\xfe"])
 def test_what_cannot_be_a_password_is_refused(run, make, command, given):
@@ -101,6 +103,7 @@ def test_what_cannot_be_a_password_is_refused(run, make, command, given):
     assert db.session.query(AuditEntry).count() == 0
 
 
+@on_both
 def test_a_password_is_asked_for_twice_and_not_shown(run, client):
     result = run("create", "ada@example.com", input="a-secret\nanother-one\na-secret\na-secret\n")
 
@@ -128,6 +131,7 @@ def test_an_email_has_one_user_even_one_that_was_deleted(run, make, email):
     assert result.stderr == "Error: There is a user ada@example.com already.\n"
 
 
+@on_both
 def test_of_many_who_create_the_same_user_at_once_one_does_and_the_others_are_told(app):
     def create(_):
         with app.app_context():
@@ -154,6 +158,7 @@ def test_what_is_no_email_address_is_refused_before_a_password_is_asked_for(run,
     assert "Password" not in result.output
 
 
+@on_both
 def test_another_password_ends_every_session_at_once(run, client, ada):
     caller = signed_in(client)
 
@@ -166,6 +171,7 @@ def test_another_password_ends_every_session_at_once(run, client, ada):
     assert sign_in(client, "battery staple") == 200
 
 
+@on_both
 def test_a_block_ends_every_session_at_once_and_lets_nobody_in(run, client, ada):
     caller = signed_in(client)
 
@@ -177,6 +183,7 @@ def test_a_block_ends_every_session_at_once_and_lets_nobody_in(run, client, ada)
     assert sign_in(client, "correct horse") == 401
 
 
+@on_both
 def test_whoever_is_unblocked_signs_in_again_but_old_sessions_stay_dead(run, client, ada):
     caller = signed_in(client)
     run("block", "ada@example.com")
@@ -228,6 +235,7 @@ def test_the_last_administrator_stays(run, make, other):
     assert db.session.query(AuditEntry).count() == 0
 
 
+@on_both
 def test_of_two_administrators_who_are_revoked_at_once_one_stays(app, make):
     emails = ["ada@example.com", "bob@example.com"]
     for email in emails:

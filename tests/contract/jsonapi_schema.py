@@ -1,5 +1,9 @@
 """JSON:API 1.0 as a JSON Schema, written from the specification's "Document Structure"."""
 
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
 META = {"type": "object"}
 LINK = {"type": ["string", "null"], "pattern": "^/"}
 LINKS = {"type": "object", "additionalProperties": LINK}
@@ -82,3 +86,10 @@ DOCUMENT = {
     "not": {"required": ["data", "errors"]},
     "dependentRequired": {"included": ["data"]},
 }
+Draft202012Validator.check_schema(DOCUMENT)
+_VALIDATOR = Draft202012Validator(DOCUMENT)  # made once: checking the schema takes far longer
+
+
+def check_document(document: Any) -> None:
+    """Raise jsonschema.ValidationError unless *document* is one of JSON:API."""
+    _VALIDATOR.validate(document)

@@ -13,7 +13,9 @@ from app.auth.tokens import issue_access_token, new_session_id
 from app.extensions import db
 from app.models import StripeAuthorization
 from tests.callers import JSON_API, Client, assert_error, document, link_document
-from tests.databases import on_sqlite
+from tests.databases import on_both, on_sqlite
+
+pytestmark = on_sqlite
 
 LINKS = "/v1/stripe-authorizations"
 CODE = "/data/attributes/stripe-auth-code"
@@ -43,6 +45,7 @@ def as_frontend(client, method, path, body=None):
 # Takeovers
 
 
+@on_both
 def test_only_an_organizer_deletes_a_link(stranger, linked, stripe):
     """B1"""
     assert_error(stranger.delete(f"{LINKS}/{linked}"), 403, "forbidden")
@@ -229,6 +232,7 @@ def test_nobody_writes_the_flag_that_buyers_read(organizer, event, platform):
     assert attributes["stripe-action-needed"] is True
 
 
+@on_both
 def test_a_deleted_link_is_read_as_such_at_once(client, organizer, linked, event):
     """B14"""
     assert client.get(f"/v1/events/{event.id}").json["data"]["attributes"]["is-stripe-linked"]
@@ -314,7 +318,6 @@ def test_links_name_their_own_event_and_ids_are_text(organizer, client, make, li
 # Who is asked first, and how it is told
 
 
-@on_sqlite
 @pytest.mark.parametrize("body", ["{", "{}", '{"data": {"type": "x"}}', '{"data": []}'])
 @pytest.mark.parametrize("path", [LINKS, "/v1/events", "/v1/stripe-authorization-requests"])
 def test_who_is_asking_comes_before_what_is_wrong_with_the_document(client, path, body):
@@ -409,6 +412,7 @@ FISHING = [
 ]
 
 
+@on_both
 def test_no_filter_sort_field_or_include_asks_about_a_secret(organizer, linked):
     for query in FISHING:
         response = organizer.get(f"{LINKS}?{query}")

@@ -12,9 +12,10 @@ from app.db import postgresql
 from app.db.transactions import transaction
 from app.extensions import db
 from app.models import Event
+from tests.databases import on_postgresql
 from tests.factories import Factory
 
-pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+pytestmark = on_postgresql
 NEW_EVENT = {
     "type": "event",
     "attributes": {

@@ -15,6 +15,7 @@ from werkzeug.serving import make_server
 
 from app.extensions import db
 from config import ROOT
+from tests.databases import on_postgresql
 from tests.importing.open_event import OpenEvent
 from tests.postgres import free_port
 from tests.webhooks import UPDATED, event, sign
@@ -222,7 +223,7 @@ class TestBeside:
         server.server_close()
         stand_in.close()
 
-    @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+    @on_postgresql
     def test_the_wizards_whole_save_shows_buyers_the_key(self, address, stripe, platform):
         now = int(time.time())
         token = jwt.encode(
@@ -275,7 +276,7 @@ class TestBeside:
         )
         assert shown.json()["data"]["attributes"]["stripe-publishable-key"] == key
 
-    @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+    @on_postgresql
     def test_a_signed_webhook_arrives_as_it_was_signed(self, address, stripe, platform):
         body = json.dumps(event(UPDATED, stripe.accounts[0]), indent=2)
         db.session.rollback()

@@ -1,15 +1,9 @@
 """What Schemathesis generates from the document is answered as the document says, to each role."""
 
-import pytest
-
+from tests.databases import on_sqlite
 from tests.http.described import Described
 
-
-@pytest.fixture(params=["sqlite"], name="database_url")
-def _database_url(tmp_path, sqlite_template):
-    path = tmp_path / "app.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    return f"sqlite:///{path}"
+pytestmark = on_sqlite
 
 
 def test_generated_requests_are_answered_as_described(app, stripe):

@@ -2,7 +2,6 @@
 
 import io
 import json
-import shutil
 import sys
 from urllib.parse import quote
 
@@ -19,17 +18,13 @@ from app.extensions import db
 from app.http.routing import LARGEST_BODY, Route, register
 from app.security.logs import configure_logging
 from tests.callers import JSON_API, assert_error, document, link_document
+from tests.databases import on_sqlite
 from tests.http.odd_requests import QUERIES, STRANGE_PATHS, raw
+
+pytestmark = on_sqlite
 
 LINKS = "/v1/stripe-authorizations"
 TOO_MUCH = b" " * (2 * 1024 * 1024)
-
-
-@pytest.fixture(name="database_url")
-def _database_url(sqlite_template, tmp_path):
-    """The edge comes before the database; what reaches it is asked of both in `contract/`."""
-    shutil.copy(sqlite_template, tmp_path / "app.db")
-    return f"sqlite:///{tmp_path / 'app.db'}"
 
 
 def assert_refusal(response, status, code):

@@ -1,20 +1,14 @@
 """Which names are answered, and who is one client: behind proxies too."""
 
-import shutil
-
 import pytest
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import create_environ, run_wsgi_app
 
 from app.http.hosts import client_address
+from tests.databases import on_sqlite
 
-
-@pytest.fixture(name="database_url")
-def _database_url(sqlite_template, tmp_path):
-    """Hosts come before the database."""
-    shutil.copy(sqlite_template, tmp_path / "app.db")
-    return f"sqlite:///{tmp_path / 'app.db'}"
+pytestmark = on_sqlite
 
 
 def ask(client, path, host):

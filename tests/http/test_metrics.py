@@ -7,6 +7,9 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.callers import link_document
+from tests.databases import on_sqlite
+
+pytestmark = on_sqlite
 
 
 def samples(text: str) -> dict[tuple[str, frozenset], float]:
@@ -34,13 +37,6 @@ class Scrapes:
     def growth(self, name, **labels):
         key = name, frozenset(labels.items())
         return self.read().get(key, 0) - self.before.get(key, 0)
-
-
-@pytest.fixture(params=["sqlite"], name="database_url")
-def _database_url(tmp_path, sqlite_template):
-    path = tmp_path / "app.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    return f"sqlite:///{path}"
 
 
 @pytest.fixture(name="scrapes")

@@ -12,8 +12,11 @@ from app.http.openapi.document import describe
 from app.http.openapi.examples import recorded
 from app.routes import ROUTES
 from tests.callers import link_document
+from tests.databases import on_sqlite
 from tests.http import recording
 from tests.processes import run_manage
+
+pytestmark = on_sqlite
 
 DOCUMENT = describe(ROUTES)
 OPERATIONS = [
@@ -70,14 +73,6 @@ WITHOUT_EXAMPLE = {
     "POST /stripe/webhooks",  # Stripe's own, signed
     "POST /stripe/webhooks/",
 }
-
-
-@pytest.fixture(params=["sqlite"], name="database_url")
-def _database_url(tmp_path, sqlite_template):
-    """One database: what is described here does not depend on SQL."""
-    path = tmp_path / "app.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    return f"sqlite:///{path}"
 
 
 def test_the_document_is_valid_openapi():

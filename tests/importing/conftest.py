@@ -1,7 +1,6 @@
 """An Open Event Server's database, and the command that imports it."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,24 +43,6 @@ class Imported:
         return next(
             each["action"] for each in self.lines if (each["table"], each["id"]) == (table, row_id)
         )
-
-
-# Most of what becomes of a row is decided before our database is asked: SQLite alone tells. What
-# depends on SQL is marked to run on both.
-on_both = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
-
-
-@pytest.fixture(name="database_url")
-def _database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a fresh, migrated database of ours."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "app.db")
-        yield f"sqlite:///{tmp_path / 'app.db'}"
-        return
-    server: PostgresServer = request.getfixturevalue("postgres_server")
-    url = server.create_database(template=request.getfixturevalue("postgres_template"))
-    yield url
-    server.drop_database(url)
 
 
 @pytest.fixture(name="open_event")

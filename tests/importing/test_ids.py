@@ -5,7 +5,9 @@ import pytest
 from app.db.transactions import transaction
 from app.extensions import db
 from app.models import Event, StripeAuthorization, User
-from tests.importing.conftest import on_both
+from tests.databases import on_both, on_sqlite
+
+pytestmark = on_sqlite
 
 FIRST = 1_000_000_000
 

@@ -18,8 +18,10 @@ from app.models import (
     UsersEventsRole,
 )
 from tests.callers import link_document
-from tests.importing.conftest import on_both
+from tests.databases import on_both, on_sqlite
 from tests.importing.open_event import A_DAY, LONG_AGO, OpenEvent, fill_with_faults
+
+pytestmark = on_sqlite
 
 # Every row of `fill_with_faults` that a person should know of, and why.
 REASONS = {

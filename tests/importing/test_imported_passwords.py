@@ -7,7 +7,10 @@ import pytest
 from app.auth import passwords
 from app.extensions import db
 from app.models import User
+from tests.databases import on_sqlite
 from tests.importing.open_event import fill_with_faults
+
+pytestmark = on_sqlite
 
 AS_TYPED = "p\u00e4ssw\u00f6rd-\ufb01n-2099"
 

@@ -5,8 +5,10 @@ from collections import Counter
 
 import pytest
 
-from tests.importing.conftest import on_both
+from tests.databases import on_both, on_sqlite
 from tests.importing.killing import Import, contents, fill, kill_at_random
+
+pytestmark = on_sqlite
 
 
 def finish(database_url, source_url):

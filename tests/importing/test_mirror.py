@@ -14,8 +14,10 @@ from app.extensions import bound, db
 from app.models import Setting, StripeAuthorization, StripeLinkAttempt, StripeMirror, User
 from app.services.mirror import state
 from tests.callers import link_document
-from tests.importing.conftest import on_both
+from tests.databases import on_both, on_postgresql, on_sqlite
 from tests.importing.mirrored import Reader, as_there, rows
+
+pytestmark = on_sqlite
 
 OWNER = 1
 AWAY = "postgresql://nobody@127.0.0.1:1/nothing"
@@ -282,7 +284,7 @@ def test_a_reader_never_sees_half_of_it(there, owner, stripe):
 
 @pytest.mark.torture
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@on_postgresql
 def test_a_reader_never_sees_half_of_it_in_two_hundred_rounds(there, owner, stripe):
     poll_during(there, owner, stripe, rounds=200)
 

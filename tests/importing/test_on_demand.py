@@ -14,8 +14,10 @@ from app.importing import on_demand
 from app.importing.source import Source, SourceError
 from app.models import Event, ImportedRow, StripeAuthorization, User, UsersEventsRole
 from tests.callers import assert_error, document, link_document
-from tests.importing.conftest import on_both
+from tests.databases import on_both, on_sqlite
 from tests.importing.open_event import A_DAY
+
+pytestmark = on_sqlite
 
 OWNER = 1
 

@@ -9,6 +9,9 @@ from app.importing.links import livemode_of, map_links
 from app.importing.merging import Digester, merge
 from app.importing.platform_keys import choose_settings, map_keys, other_rows
 from app.importing.roles import map_role
+from tests.databases import on_sqlite
+
+pytestmark = on_sqlite
 
 CLIENT_IDS = {True: "ca_live", False: "ca_test"}
 DIGESTER = Digester(b"a key of the tests")

@@ -18,8 +18,10 @@ from app.models import (
     User,
     UsersEventsRole,
 )
-from tests.importing.conftest import on_both
+from tests.databases import on_both, on_sqlite
 from tests.importing.open_event import A_DAY
+
+pytestmark = on_sqlite
 
 
 @pytest.fixture(name="there")

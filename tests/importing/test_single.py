@@ -10,8 +10,10 @@ from app.importing.run import Options, start_run
 from app.importing.single import read_event, read_user, write_event
 from app.importing.source import Source
 from app.models import Event, User, UsersEventsRole
-from tests.importing.conftest import on_both
+from tests.databases import on_both, on_sqlite
 from tests.importing.open_event import A_DAY
+
+pytestmark = on_sqlite
 
 WITHOUT_ADMINS = Options(with_admin_rights=False)
 

@@ -6,9 +6,12 @@ import pytest
 from app.extensions import db
 from app.importing import source as source_module
 from app.models import Event, User
+from tests.databases import on_sqlite
 from tests.importing.open_event import OpenEvent, fill_with_faults
 from tests.postgres import free_port
 from tests.processes import run_manage
+
+pytestmark = on_sqlite
 
 
 def test_without_a_url_it_says_where_to_put_one(database_url):

@@ -14,6 +14,9 @@ from app.models import User
 from app.services.users import block_user, change_password, unblock_user
 from tests.callers import Client, assert_error
 from tests.conftest import SECRETS
+from tests.databases import on_sqlite
+
+pytestmark = on_sqlite
 
 KEY = "the key of an Open Event Server, of its tests"
 OWN_KEY = SECRETS["SECRET_KEY"]

@@ -6,9 +6,11 @@ import sys
 
 import pytest
 
-from tests.importing.conftest import on_both
+from tests.databases import on_both, on_sqlite
 from tests.importing.killing import fill
 from tests.processes import ROOT, environment
+
+pytestmark = on_sqlite
 
 ROWS = int(os.environ.get("IMPORTED_ROWS", "200000"))  # of each table
 LARGEST_RSS = 200  # MiB

@@ -19,6 +19,7 @@ from app.security.crypto import Cipher, EncryptedText, Secret, SecretUnreadable
 from app.services import rotation
 from app.services.rotation import rotate_secrets, secret_columns
 from tests.conftest import SECRETS, make_app
+from tests.databases import on_postgresql
 from tests.factories import A_DAY
 from tests.processes import ROOT, environment
 
@@ -220,6 +221,7 @@ def test_several_at_once_share_the_work(app, make):
     assert secrets_of(app, Cipher([NEW])) == before
 
 
+@on_postgresql  # SQLite has one writer at a time: there each waits for the other, for long
 def test_nothing_is_lost_while_settings_and_links_keep_changing(app, stored, make):
     """Keys go to and fro under a writer who checks that what it wrote is what it finds."""
     links = [make.link(make.event()) for _ in range(20)]

@@ -4,13 +4,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests import generated
+from tests.databases import on_sqlite
 
 EACH = 20_000
 
 pytestmark = [pytest.mark.torture, pytest.mark.timeout(3600)]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@on_sqlite
 @pytest.mark.parametrize("role", generated.ROLES, ids=lambda role: role.name.lower())
 def test_no_request_breaks_the_service_or_tells_a_secret(app, stripe, role, capsys):
     world = generated.World(app, stripe, role)

@@ -7,7 +7,10 @@ import pytest
 from app.auth.passwords import make_hash
 from app.db.transactions import transaction
 from app.models import StripeAuthorization, StripeAuthorizationRequest
+from tests.databases import on_sqlite
 from tests.web.pages import Browser, words
+
+pytestmark = on_sqlite
 
 CANCELLED = "You cancelled at Stripe. Nothing was changed."
 CALLBACK = "/connect/callback"

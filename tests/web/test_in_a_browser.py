@@ -7,7 +7,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser import CHROMIUM_OPTIONS, Visitor
+from tests.databases import on_sqlite
 from tests.live import Demo
+
+pytestmark = on_sqlite
 
 ORGANIZER = "organizer@example.com", "demo-organizer"
 ADMIN = "admin@example.com", "demo-admin"

@@ -5,7 +5,10 @@ import re
 import pytest
 
 from app.web.assets import asset_url
+from tests.databases import on_sqlite
 from tests.web.pages import words
+
+pytestmark = on_sqlite
 
 EVENT = {
     "name": "Fair",

@@ -5,7 +5,10 @@ import pytest
 from app.auth.guard import COOKIE
 from app.auth.passwords import make_hash
 from app.services.users import block_user
+from tests.databases import on_sqlite
 from tests.web.pages import Browser, words
+
+pytestmark = on_sqlite
 
 PASSWORD = "a-password-of-hers"
 
