@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
+from app.auth.service_tokens import create_token
 from app.clients.bulkhead import Bulkhead
 from app.db.transactions import transaction
 from app.extensions import db
@@ -20,6 +21,7 @@ from tests.importing.open_event import A_DAY
 pytestmark = on_sqlite
 
 OWNER = 1
+AWAY = "postgresql://nobody@127.0.0.1:1/nothing"
 
 
 @pytest.fixture(name="environ")
@@ -250,12 +252,87 @@ def test_an_event_of_ours_is_changed_here_as_ever(there, client, make):
     assert changed.status_code == 200
 
 
+class TestWhileStripeIsAsked:
+    """What changes there during the exchange counts before the link is stored."""
+
+    @pytest.fixture(name="link_while")
+    def _link_while(self, owner, organizer, app, stripe, platform, monkeypatch):
+        """`link_while(change)` has the organizer link the event; *change* comes before it ends."""
+        code, client = stripe.code(), app.extensions["stripe"]
+        exchange = client.exchange_code
+
+        def link_while(change):
+            def exchange_and_change(*args, **options):
+                account = exchange(*args, **options)
+                change()
+                return account
+
+            monkeypatch.setattr(client, "exchange_code", exchange_and_change)
+            return organizer.post("/v1/stripe-authorizations", link_document(7, code))
+
+        return link_while
+
+    def test_an_organizer_who_was_removed_links_nothing(self, known, link_while, stripe):
+        answer = link_while(lambda: known.take_role(2, 7, "organizer"))
+
+        assert_error(answer, 403, "forbidden")
+        assert (count_links(), stripe.connections()) == (0, set())
+
+    def test_an_organizer_who_was_blocked_links_nothing(self, known, link_while, stripe):
+        answer = link_while(lambda: known.change("users", 2, is_blocked=True))
+
+        assert_error(answer, 401, "unauthenticated")
+        assert (count_links(), stripe.connections()) == (0, set())
+
+    def test_an_event_that_was_deleted_is_not_linked(self, known, link_while, stripe):
+        answer = link_while(lambda: known.change("events", 7, deleted_at=A_DAY))
+
+        assert_error(answer, 404, "not-found")
+        assert (count_links(), stripe.connections()) == (0, set())
+
+    def test_a_database_that_went_away_keeps_nothing_from_being_stored(self, app, link_while):
+        def go_away():
+            app.extensions["open_event"]._url = AWAY
+
+        assert link_while(go_away).status_code == 201
+        assert count_links() == 1
+
+
+class TestPayments:
+    """A ticketing server pays here for an event of theirs."""
+
+    @pytest.fixture(name="pay")
+    def _pay(self, owner, client, stripe, platform):
+        linked = owner.post("/v1/stripe-authorizations", link_document(7, stripe.code()))
+        assert linked.status_code == 201
+        token = create_token("tickets", ["payments"], event_ids=None, expires_in=None).token
+        body = document(
+            "payment-intent",
+            relationships={"event": {"type": "event", "id": "7"}},
+            amount=1999,
+            currency="EUR",
+            idempotency_key="order-1",
+        )
+        return lambda: client.post("/v1/payment-intents", body, Authorization=f"Bearer {token}")
+
+    def test_a_service_token_pays_for_it(self, pay):
+        assert pay().status_code == 201
+
+    def test_stripe_that_was_switched_off_there_a_moment_ago_counts(self, known, pay):
+        known.change("events", 7, can_pay_by_stripe=False)
+        assert_error(pay(), 403, "stripe-disabled")
+
+    def test_nothing_is_paid_while_their_database_is_away(self, app, pay):
+        app.extensions["open_event"]._url = AWAY
+        assert_error(pay(), 503, "unavailable")
+
+
 class TestAway:
     """Their database does not answer."""
 
     @pytest.fixture(autouse=True)
     def _away(self, known, owner, app):
-        app.extensions["open_event"]._url = "postgresql://nobody@127.0.0.1:1/nothing"
+        app.extensions["open_event"]._url = AWAY
 
     def test_what_is_not_known_is_unavailable(self, client):
         assert_error(client.get("/v1/events/8"), 503, "unavailable")
