@@ -59,10 +59,10 @@ class Upgraded(World):
         assert result.returncode == 0, result.stderr
 
     def add(self, service):
-        """Start an instance."""
-        self.services.append(service)
+        """Start an instance; it is asked once it listens."""
         self._open.callback(service.kill)
-        self.restart()
+        service.start(self.environ, self.processes)
+        self.services.append(service)
 
 
 @pytest.fixture(name="world")
