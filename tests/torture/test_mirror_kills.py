@@ -6,7 +6,6 @@ nobody who reads it meanwhile ever sees half of it.
 
 import os
 import random
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -96,7 +95,8 @@ def change_during(world, accounts, disturb):
             pool.submit(change, world, event, code)
             for event, code in zip([*EVENTS] * 3, codes, strict=True)
         ]
-        threading.Event().wait(random.uniform(0.02, 1.0))
+        soon = random.randrange(len(asked))
+        until(lambda: sum(each.done() for each in asked) >= soon, every=0.001)
         disturb()
         for each in asked:
             each.result()
@@ -142,6 +142,7 @@ def test_after_kills_their_database_holds_what_is_linked_here(world, there, figu
 
     with Reader(there.url, accounts) as reader:
         for _ in range(ROUNDS):
+            link_the_rest(world, accounts[0])
             change_during(world, accounts, disturb)
             world.restart()
         link_the_rest(world, accounts[0])
