@@ -12,15 +12,14 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from benchmarks import links, reads, report, starting
+from benchmarks import links, reads, report, scaling, starting
 from benchmarks.results import Result, table
 from benchmarks.servers import Floor, Measured, TokenEndpoint
-from benchmarks.world import World, fill
+from benchmarks.world import DATABASE, World, fill
 from tests.live import migrate
 from tests.postgres import PostgresServer
 
 PARTS = ("reads", "link", "rush", "memory", "start", "sizes")
-DATABASE = {"shared_buffers": "256MB", "max_wal_size": "4GB"}
 FEW, MANY, TO_LINK = 1_000, 1_000_000, 2_500
 
 
@@ -29,6 +28,9 @@ def main() -> None:
     options = _options()
     if shutil.which("wrk") is None:
         sys.exit("wrk is not on this machine; `make bench` installs it.")
+    if options.scaling:
+        scaling.main()
+        return
     started = time.monotonic()
     results: list[Result] = []
     with PostgresServer(fsync=True, settings=DATABASE) as server:
@@ -41,7 +43,7 @@ def main() -> None:
     took = time.monotonic() - started
     print(f"\n{table(results)}\n\n{took:.0f} s")
     if set(options.only) == set(PARTS):
-        report.write(results, "make bench", took, version)
+        report.write(table(results).splitlines(), "make bench", took, version)
 
 
 def measure(
@@ -83,6 +85,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument(
         "--only", nargs="+", choices=PARTS, default=list(PARTS), help="some parts (no page written)"
+    )
+    parser.add_argument(
+        "--scaling", action="store_true", help="measure two instances, and write docs/scaling.md"
     )
     parser.add_argument("--rounds", type=int, default=7, help="turns A B of each comparison")
     return parser.parse_args()

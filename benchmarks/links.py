@@ -16,7 +16,7 @@ from app.extensions import db
 from app.http.connection import SILENCE
 from benchmarks.load import result_of, start_loader
 from benchmarks.results import Result
-from benchmarks.servers import Measured, TokenEndpoint
+from benchmarks.servers import Addressed, Measured, TokenEndpoint
 from benchmarks.world import World
 from config import load_config
 from tests.processes import environment
@@ -88,18 +88,7 @@ def rush(service: Measured, world: World, events: Iterator[int], seconds: float)
     Returns the statuses, how long all took, and the quantiles of the reads, in milliseconds.
     """
     reads = start_loader(_reading(service))
-    links = result_of(
-        start_loader(
-            {
-                "kind": "links",
-                "address": service.address,
-                "path": LINKS,
-                "headers": _headers(world),
-                "seconds": seconds,
-                "bodies": [_body(next(events)) for _ in range(AT_ONCE)],
-            }
-        )
-    )
+    links = send_links(service, world, events, AT_ONCE, seconds)
     reading = result_of(reads)
     took = quantiles((1000 * each for each in reading["took"]), n=100)
     return {
@@ -109,6 +98,24 @@ def rush(service: Measured, world: World, events: Iterator[int], seconds: float)
         "p50": took[49],
         "p99": took[98],
     }
+
+
+def send_links(
+    server: Addressed, world: World, events: Iterator[int], count: int, seconds: float = 0
+) -> dict[str, Any]:
+    """Link *count* events within *seconds*; return their statuses, and how long all took."""
+    return result_of(
+        start_loader(
+            {
+                "kind": "links",
+                "address": server.address,
+                "path": LINKS,
+                "headers": _headers(world),
+                "seconds": seconds,
+                "bodies": [_body(next(events)) for _ in range(count)],
+            }
+        )
+    )
 
 
 def measure_rushes(

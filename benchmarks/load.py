@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.servers import Measured
+from benchmarks.servers import Addressed, Measured
 from benchmarks.world import PER_ORGANIZER, World
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
@@ -16,7 +16,7 @@ LOADER = [sys.executable, "-m", "benchmarks.loader"]
 
 
 def requests_per_second(
-    server: Measured,
+    server: Addressed,
     world: World,
     path: str,
     *,

@@ -1,4 +1,4 @@
-"""Writes the measured part of docs/performance.md; what people wrote there stays."""
+"""Writes the measured part of a page in docs/; what people wrote there stays."""
 
 import os
 import platform
@@ -8,25 +8,25 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.results import Result, table
-
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 START, END = "<!-- measured: by make bench -->", "<!-- end of what was measured -->"
 
 
-def write(results: Sequence[Result], command: str, seconds: float, postgresql: int) -> None:
-    """Put *results* into the page, with the machine and the command."""
+def write(
+    lines: Sequence[str], command: str, seconds: float, postgresql: int, page: Path = PAGE
+) -> None:
+    """Put *lines* into the *page*, with the machine and the command."""
     measured = "\n\n".join(
         [
             START,
             f"`{command}`, {seconds:.0f} s, on {describe_machine()}, PostgreSQL {postgresql}.",
-            table(results),
+            "\n".join(lines),
             END,
         ]
     )
-    before, _, rest = PAGE.read_text().partition(START)
+    before, _, rest = page.read_text().partition(START)
     after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{measured}{after}")
+    page.write_text(f"{before}{measured}{after}")
 
 
 def describe_machine() -> str:

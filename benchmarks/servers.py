@@ -3,6 +3,7 @@
 import http.client
 import time
 from collections.abc import Mapping
+from typing import Protocol
 
 import psutil
 import requests
@@ -16,8 +17,24 @@ LOGS = {"LOG_FORMAT": "json", "LOG_LEVEL": "info"}
 GUNICORN = ["gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"]
 
 
+class Addressed(Protocol):
+    """What takes requests at an address."""
+
+    @property
+    def url(self) -> str:
+        """Its base URL."""
+        ...
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Its host and port."""
+        ...
+
+
 class Measured(Service):
     """The service, with the log of production. Usable as a context: it ends with it."""
+
+    processes = PROCESSES
 
     def __init__(self, database_url: str, stripe: "TokenEndpoint | None" = None) -> None:
         super().__init__()
@@ -25,7 +42,7 @@ class Measured(Service):
         self.settings = {"DATABASE_URL": database_url, **LOGS, **urls}
 
     def __enter__(self) -> "Measured":
-        self.start(self.settings, PROCESSES)
+        self.start(self.settings, self.processes)
         return self
 
     @property

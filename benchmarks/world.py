@@ -13,6 +13,7 @@ from app.models import Setting, User
 from config import load_config
 from tests.processes import environment
 
+DATABASE = {"shared_buffers": "256MB", "max_wal_size": "4GB"}  # of the server's configuration
 PER_ORGANIZER = 100
 SETTINGS = {
     "stripe_client_id": "ca_live_of_the_benchmark",
