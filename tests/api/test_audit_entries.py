@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from app.db.transactions import transaction
 from app.extensions import db
 from app.models import AuditEntry
-from tests.api.test_settings import change
+from tests.api.platform_keys import change
 from tests.callers import assert_error
 
 A_DAY = datetime(2027, 5, 1, 9, tzinfo=UTC)

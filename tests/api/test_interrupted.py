@@ -17,8 +17,8 @@ from app.models import (
     User,
     UsersEventsRole,
 )
-from tests.api.test_linking_at_once import wait_until
 from tests.callers import assert_error, document, link_document
+from tests.simultaneous import until
 
 PATH = "/v1/stripe-authorizations"
 CODE = "/data/attributes/stripe-auth-code"
@@ -38,7 +38,7 @@ def _in_flight(organizer, event, platform, stripe):
             body = link_document(event, self.code)
             self.thread = threading.Thread(target=lambda: self.answers.append(by.post(PATH, body)))
             self.thread.start()
-            wait_until(lambda: stripe.asked() != [])
+            until(lambda: stripe.asked() != [])
             db.session.rollback()
 
         def finish(self):

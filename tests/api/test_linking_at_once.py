@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from app.extensions import db
 from app.models import StripeAuthorization
 from tests.callers import link_document
+from tests.simultaneous import until
 
 PATH = "/v1/stripe-authorizations"
 AT_ONCE = 12
@@ -89,18 +90,9 @@ def test_no_connection_to_the_database_is_held_while_stripe_is_asked(
     db.session.remove()
 
     poster.start()
-    wait_until(lambda: stripe.asked() != [])
+    until(lambda: stripe.asked() != [])
     held = db.engine.pool.checkedout()
     stripe.fault(None)
     poster.join()
 
     assert held == 0
-
-
-def wait_until(condition, tries=2000):
-    pause = threading.Event()
-    for _ in range(tries):
-        if condition():
-            return
-        pause.wait(0.005)
-    raise AssertionError("it did not happen in time")

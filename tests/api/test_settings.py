@@ -7,43 +7,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
-from app.db.transactions import transaction
 from app.extensions import db
 from app.models import AuditEntry
+from tests.api.platform_keys import GOOD, MASKS, PUBLIC, SECRET, change, move, settings_document
 from tests.callers import assert_error, document
 from tests.databases import on_both, on_sqlite
 
 pytestmark = on_sqlite
 
-PUBLIC = [
-    "stripe-client-id",
-    "stripe-publishable-key",
-    "stripe-test-client-id",
-    "stripe-test-publishable-key",
-]
-SECRET = [
-    "stripe-secret-key",
-    "stripe-test-secret-key",
-    "stripe-webhook-secret",
-    "stripe-test-webhook-secret",
-]
-# One good value for each key; no two end alike.
-GOOD = {
-    "stripe-client-id": "ca_CANARYclientlive1",
-    "stripe-publishable-key": "pk_live_CANARYpublishable1",
-    "stripe-test-client-id": "ca_CANARYclienttest2",
-    "stripe-test-publishable-key": "pk_test_CANARYpublishable2",
-    "stripe-secret-key": "sk_live_CANARYsecretliveAAA1",
-    "stripe-test-secret-key": "sk_test_CANARYsecrettestBBB2",
-    "stripe-webhook-secret": "whsec_CANARYwebhookliveCCC3",
-    "stripe-test-webhook-secret": "whsec_CANARYwebhooktestDDD4",
-}
-MASKS = {
-    "stripe-secret-key": "sk_live_…AAA1",
-    "stripe-test-secret-key": "sk_test_…BBB2",
-    "stripe-webhook-secret": "whsec_…CCC3",
-    "stripe-test-webhook-secret": "whsec_…DDD4",
-}
 # What the frontend's admin sends along when the page is saved: every attribute of its model but
 # Stripe's keys, what was never set as null, what is read-only too.
 FRONTEND_ATTRIBUTES = json.loads((Path(__file__).parent / "frontend_settings.json").read_text())
@@ -67,14 +38,6 @@ BELONG = {
 @pytest.fixture(name="admin")
 def _admin(client, make):
     return client.as_(make.admin())
-
-
-def change(caller, attributes, path="/v1/settings"):
-    return caller.patch(path, settings_document(attributes))
-
-
-def settings_document(attributes):
-    return {"data": {"type": "setting", "id": "1", "attributes": attributes}}
 
 
 def read(caller, path="/v1/settings"):
@@ -580,12 +543,6 @@ def stored_text():
 
 
 # Values that do not open
-
-
-def move(source, target):
-    """Copy the ciphertext of one column into another, as somebody with the database could."""
-    with transaction() as session:
-        session.execute(text(f"UPDATE settings SET {target} = {source}"))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from app.db.clock import database_now
 from app.db.transactions import transaction
 from app.extensions import db
 from app.models import AuditEntry
-from tests.api.test_settings import GOOD, MASKS, PUBLIC, SECRET, change, move
+from tests.api.platform_keys import GOOD, MASKS, PUBLIC, SECRET, change, move
 from tests.callers import Client, assert_error
 from tests.conftest import make_app
 from tests.databases import on_both, on_sqlite

@@ -15,6 +15,15 @@ CALLBACK = "http://127.0.0.1:5000/connect/callback"
 SECOND_CALLBACK = "http://localhost:4200/torii/redirect.html?from=stripe"
 LIVE_CALLBACK = "https://events.example.com/connect/callback"
 
+NO_AUTHENTICATION = (
+    "No authentication was provided. Send your secret API key using the Authorization header, "
+    "or as a client_secret POST parameter."
+)
+REUSED = (
+    "This authorization code has already been used. "
+    "All tokens issued with this code have been revoked."
+)
+
 
 class HandClock:
     """Stands still unless a test moves it."""
@@ -129,16 +138,16 @@ def fail(platform, name, **args):
     return platform.control("faults", {"fault": name, **args})
 
 
+def other_platform(platform, livemode=False):
+    return next(
+        each
+        for each in platform.state()["applications"]
+        if each["platform"] == "Other Platform" and each["livemode"] is livemode
+    )
+
+
 def is_used(platform, code):
     return next(each["used"] for each in platform.state()["codes"] if each["code"] == code)
-
-
-def wait_until(condition, seconds=10):
-    """Look again and again, but not for ever."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 @pytest.fixture

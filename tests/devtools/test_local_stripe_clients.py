@@ -9,8 +9,7 @@ from oauthlib.oauth2 import InvalidClientError, InvalidGrantError
 from requests_oauthlib import OAuth2Session
 from stripe import oauth_error
 
-from tests.devtools.conftest import CALLBACK, query_of
-from tests.devtools.test_local_stripe_token import NO_AUTHENTICATION, REUSED, other_platform
+from tests.devtools.conftest import CALLBACK, NO_AUTHENTICATION, REUSED, other_platform, query_of
 
 
 def exchange(client, code):

@@ -5,7 +5,8 @@ import threading
 import pytest
 import requests
 
-from tests.devtools.conftest import fail, wait_until
+from tests.devtools.conftest import fail
+from tests.simultaneous import until
 
 FORM = {"type": "standard", "email": "a@example.org", "country": "AT", "metadata[row]": "7"}
 
@@ -87,7 +88,7 @@ def test_a_key_whose_first_request_still_runs_is_in_use(platform):
     first = []
     asking = threading.Thread(target=lambda: first.append(create_apart(platform)))
     asking.start()
-    wait_until(lambda: asked(platform)[-1]["fault"] == "slow")
+    until(lambda: asked(platform)[-1]["fault"] == "slow")
 
     second = create(platform)
     fail(platform, None)

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from tests.devtools.conftest import fail, wait_until
+from tests.devtools.conftest import fail
 from tests.devtools.forms import Forms
 from tests.devtools.listener import verify
+from tests.simultaneous import until
 
 RETURN = "http://127.0.0.1:5000/connect/callback?state=st4te"
 REFRESH = RETURN + "&refresh=1"
@@ -409,4 +410,4 @@ def test_a_lost_answer_leaves_the_account_made(platform):
     response = create(platform)
 
     assert response.status_code == 500
-    wait_until(lambda: len(platform.state()["accounts"]) == count + 1)
+    until(lambda: len(platform.state()["accounts"]) == count + 1)

@@ -3,9 +3,10 @@
 import pytest
 
 from app.devtools.stripe_emulator import Emulator, Options
-from tests.devtools.conftest import Platform, fail, wait_until
+from tests.devtools.conftest import Platform, fail
 from tests.devtools.forms import Forms
 from tests.devtools.listener import verify
+from tests.simultaneous import until
 
 FORM = {
     "amount": "1050",
@@ -432,7 +433,7 @@ def test_a_person_pays_on_the_page_of_payments(payments, intent_id):
 
     assert "10.50 eur" in page.text
     assert cancel["buttons"] == [("action", "cancel")]
-    wait_until(lambda: payments.read(intent_id).json()["status"] == "succeeded")
+    until(lambda: payments.read(intent_id).json()["status"] == "succeeded")
     assert "succeeded" in payments.platform.get("/dashboard/payments").text
 
 

@@ -6,16 +6,8 @@ import threading
 
 import pytest
 
-from tests.devtools.conftest import error_of
+from tests.devtools.conftest import NO_AUTHENTICATION, REUSED, error_of, other_platform
 
-NO_AUTHENTICATION = (
-    "No authentication was provided. Send your secret API key using the Authorization header, "
-    "or as a client_secret POST parameter."
-)
-REUSED = (
-    "This authorization code has already been used. "
-    "All tokens issued with this code have been revoked."
-)
 FOREIGN = "Authorization code provided does not belong to you"
 
 
@@ -231,14 +223,6 @@ def test_v16_no_second_exchange_gets_between_looking_at_a_code_and_spending_it(
     monkeypatch.setattr(clock, "now", look_at_the_clock)
 
     assert exchange_at_once(platform, code, 2) == [200, 400]
-
-
-def other_platform(platform, livemode=False):
-    return next(
-        each
-        for each in platform.state()["applications"]
-        if each["platform"] == "Other Platform" and each["livemode"] is livemode
-    )
 
 
 def test_v17_the_key_of_another_platform_is_refused_and_spends_nothing(platform):

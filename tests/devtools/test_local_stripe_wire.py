@@ -6,7 +6,8 @@ import threading
 import pytest
 import requests
 
-from tests.devtools.conftest import fail, is_used, wait_until
+from tests.devtools.conftest import fail, is_used
+from tests.simultaneous import until
 
 
 def exchange_in_background(platform, code):
@@ -40,7 +41,7 @@ def test_v24_a_timeout_after_the_commit_has_spent_the_code(platform):
     fail(platform, "timeout-after", on="token")
     code = platform.code()
     thread, outcome = exchange_in_background(platform, code)
-    wait_until(lambda: is_used(platform, code))
+    until(lambda: is_used(platform, code))
 
     fail(platform, None)
     thread.join(10)
@@ -53,7 +54,7 @@ def test_v24_a_hanging_stripe_does_nothing_until_the_fault_is_lifted(platform):
     fail(platform, "hang")
     code = platform.code()
     thread, outcome = exchange_in_background(platform, code)
-    wait_until(lambda: was_asked(platform, code))
+    until(lambda: was_asked(platform, code))
     used = is_used(platform, code)
 
     fail(platform, None)
@@ -67,7 +68,7 @@ def test_v24_a_hang_that_was_asked_for_once_can_be_ended_too(platform):
     fail(platform, "hang", times=1)
     code = platform.code()
     thread, _ = exchange_in_background(platform, code)
-    wait_until(lambda: was_asked(platform, code))
+    until(lambda: was_asked(platform, code))
 
     fail(platform, None)
     thread.join(10)
@@ -95,7 +96,7 @@ def test_v24_lifting_a_slow_fault_hurries_those_who_wait(platform):
     fail(platform, "slow", seconds=60)
     code = platform.code()
     thread, outcome = exchange_in_background(platform, code)
-    wait_until(lambda: was_asked(platform, code))
+    until(lambda: was_asked(platform, code))
 
     fail(platform, None)
     thread.join(10)
@@ -142,7 +143,7 @@ def test_a_dripping_answer_outlasts_timeouts_per_read(platform):
 def test_lifting_a_drip_sends_the_rest_at_once(platform):
     fail(platform, "drip", seconds=60)
     thread, outcome = exchange_in_background(platform, code := platform.code())
-    wait_until(lambda: is_used(platform, code))
+    until(lambda: is_used(platform, code))
 
     fail(platform, None)
     thread.join(10)

@@ -14,7 +14,8 @@ import pytest
 import requests
 
 from app.devtools.stripe_emulator import Emulator, Options, announcement
-from tests.devtools.conftest import Platform, wait_until
+from tests.devtools.conftest import Platform
+from tests.simultaneous import until
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPES = {
@@ -155,7 +156,7 @@ def test_two_hundred_exchanges_wait_side_by_side():
             emulator.url + "/_control/faults", json={"fault": "slow", "seconds": 60}, timeout=10
         )
         statuses, threads = exchange_all(emulator, codes["codes"])
-        wait_until(lambda: len(emulator.stripe.requests.entries()) == 200, 60)
+        until(lambda: len(emulator.stripe.requests.entries()) == 200, 60)
         requests.post(emulator.url + "/_control/faults", json={"fault": None}, timeout=10)
         for thread in threads:
             thread.join(30)

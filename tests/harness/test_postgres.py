@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -16,6 +15,7 @@ from tests import postgres_binaries
 from tests.postgres import ForeignServer, PostgresServer
 from tests.postgres_binaries import PostgresUnavailable, find_binaries
 from tests.processes import ROOT
+from tests.simultaneous import until
 
 ONE_SESSION = """
 import time
@@ -25,13 +25,6 @@ server.start()
 print(server.process.pid, server.folder, flush=True)
 time.sleep(60)
 """
-
-
-def wait_until(condition, seconds=15):
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return condition()
 
 
 def gone(pid):
@@ -142,7 +135,7 @@ def test_a_killed_session_leaves_nothing_behind(number):
         pid, folder = session.stdout.readline().split()
         session.send_signal(number)
 
-    assert wait_until(lambda: gone(int(pid)) and not Path(folder).exists())
+    until(lambda: gone(int(pid)) and not Path(folder).exists())
 
 
 def test_a_machine_without_postgresql_fails_and_says_what_to_do(monkeypatch):

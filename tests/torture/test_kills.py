@@ -14,7 +14,8 @@ from app.extensions import db
 from app.models import StripeAuthorization
 from tests.callers import document
 from tests.processes import run_manage
-from tests.torture.world import LEASE, LINKS, World, let_pass, until
+from tests.simultaneous import until
+from tests.torture.world import LEASE, LINKS, World, let_pass
 
 pytestmark = [pytest.mark.torture, pytest.mark.timeout(1500)]
 KILLS, EVENTS = 50, 8

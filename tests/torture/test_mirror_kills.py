@@ -18,7 +18,8 @@ from tests.importing.mirrored import Reader, as_there, rows
 from tests.importing.open_event import OpenEvent
 from tests.postgres import PostgresServer
 from tests.processes import run_manage
-from tests.torture.world import LINKS, World, until
+from tests.simultaneous import until
+from tests.torture.world import LINKS, World
 
 pytestmark = [pytest.mark.torture, pytest.mark.timeout(900)]
 ROUNDS = int(os.environ.get("KILLS", "5"))

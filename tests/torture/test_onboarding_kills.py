@@ -9,7 +9,8 @@ import pytest
 import requests
 
 from tests.callers import document
-from tests.torture.world import LEASE, LINKS, World, tally, until
+from tests.simultaneous import until
+from tests.torture.world import LEASE, LINKS, World, tally
 
 pytestmark = [pytest.mark.torture, pytest.mark.timeout(600)]
 REQUESTS = "/v1/stripe-authorization-requests"

@@ -10,7 +10,8 @@ import pytest
 
 from app.auth.tokens import issue_access_token, new_session_id
 from tests.callers import document
-from tests.torture.world import World, ask, until
+from tests.simultaneous import until
+from tests.torture.world import World, ask
 
 pytestmark = [pytest.mark.torture, pytest.mark.timeout(900)]
 ROUNDS = int(os.environ.get("KILLS", "5"))

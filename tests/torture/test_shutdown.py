@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.torture.world import World, ask, tally, until
+from tests.simultaneous import until
+from tests.torture.world import World, ask, tally
 
 IN_FLIGHT = 20
 

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.torture.world import World, let_pass, tally, until
+from tests.simultaneous import until
+from tests.torture.world import World, let_pass, tally
 
 pytestmark = [pytest.mark.torture, pytest.mark.timeout(300)]
 IN_FLIGHT = 300

@@ -4,9 +4,10 @@ import time
 
 import pytest
 
+from tests.simultaneous import until
 from tests.torture.shown_link import ShownLink
 from tests.torture.webhook_storm import Storm
-from tests.torture.world import World, tally, until
+from tests.torture.world import World, tally
 
 EVENTS, DISCONNECTED = 1000, 50
 

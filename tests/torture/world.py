@@ -83,17 +83,6 @@ def ask(
     return Answer(response.status, text, time.monotonic() - started, dict(response.headers))
 
 
-def until(condition: Callable[[], Any], seconds: float = 30, every: float = 0.02) -> Any:
-    """Return what *condition* gives once it is true; fail if it is not, asked last at the end."""
-    pause, give_up = threading.Event(), time.monotonic() + seconds
-    while not (found := condition()):
-        left = give_up - time.monotonic()
-        if left <= 0:
-            raise AssertionError(f"it did not happen within {seconds} s")
-        pause.wait(min(every, left))
-    return found
-
-
 def let_pass(seconds: float) -> None:
     """Let time pass where the time itself is what is tested: how long something is away."""
     threading.Event().wait(seconds)
