@@ -117,3 +117,9 @@ def test_only_the_configuration_reads_the_environment():
         if "devtools" not in path.parts:
             found = re.search(r"os\.environ|import environ|\bgetenv\b", path.read_text())
             assert not found, path.name
+
+
+def test_what_tests_share_is_in_no_test_file():
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        shared = [name for name in imported_by(path) if re.search(r"\btests\b.*\.test_", name)]
+        assert shared == [], f"{path.name} imports {shared}"
