@@ -2,7 +2,7 @@
 The settings of the service. No other module reads environment variables of ours.
 
 `load_config()` reads and checks all of them and reports every fault in one message.
-`config_checks.py` says what is refused; `config_machine.py` reads files, makes folders and counts processors.
+`config_checks.py` says what is refused; `config_machine.py` takes what the machine gives.
 """
 
 import os

@@ -242,6 +242,19 @@ def test_an_event_that_is_being_linked_here_is_deleted_by_a_later_run(came, brin
     assert row(Event, 1).deleted_at == A_DAY
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_dry_run_locks_every_deleted_event_before_the_first_account(came, bring, statements):
+    for event_id in (1, 2):
+        came.change("events", event_id, deleted_at=A_DAY)
+    statements.clear()
+
+    assert "deauthorization of acct_2" in bring("--dry-run").action("events", 2)
+
+    event, account = "FOR NO KEY UPDATE", "pg_advisory_xact_lock("
+    locks = [kind for text in statements for kind in (event, account) if kind in text]
+    assert locks == [event, account, account]
+
+
 def test_an_event_deleted_here_stays_deleted(came, bring):
     change(Event, 1, deleted_at=A_DAY)
     came.change("events", 1, name="Alive there")
