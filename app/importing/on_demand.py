@@ -11,7 +11,6 @@ import threading
 import time
 from contextlib import suppress
 
-from app.clients.bulkhead import Bulkhead, BulkheadFull
 from app.db.transactions import transaction
 from app.errors import Unauthenticated, Unavailable
 from app.extensions import db
@@ -22,6 +21,7 @@ from app.importing.lookup import Found, gone, read_found, refuse_ended, write_fo
 from app.importing.platform_keys import PREFIXES, choose_settings, map_keys
 from app.importing.source import Source, SourceError
 from app.importing.subjects import Subject, find_event, find_user
+from app.security.bulkhead import Bulkhead, BulkheadFull
 from app.security.logs import log
 
 AT_ONCE = 4  # look-ups there, per process

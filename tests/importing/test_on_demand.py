@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from app.clients.bulkhead import Bulkhead
 from app.db.transactions import transaction
 from app.extensions import db
 from app.importing import on_demand
 from app.importing.source import Source, SourceError
 from app.models import Event, ImportedRow, StripeAuthorization, User, UsersEventsRole
+from app.security.bulkhead import Bulkhead
 from tests.callers import assert_error, document, link_document
 from tests.importing.conftest import on_both
 from tests.importing.open_event import A_DAY
