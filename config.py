@@ -2,13 +2,12 @@
 The settings of the service. No other module reads environment variables of ours.
 
 `load_config()` reads and checks all of them and reports every fault in one message.
-`config_checks.py` says what is refused; `config_machine.py` reads files and counts processors.
+`config_checks.py` says what is refused; `config_machine.py` takes what the machine gives.
 """
 
 import os
 import re
 import secrets
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -84,7 +83,8 @@ class Config:
     @property
     def bind(self) -> str:
         """The server's `host:port`, an IPv6 address in brackets."""
-        return f"{_bracketed(self.host)}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
 
 
 NAMES = tuple(each.name.upper() for each in fields(Config))
@@ -113,20 +113,6 @@ def load_config(environ: Mapping[str, str] | None = None) -> Config:
     if checks.judge_keys(values):
         raise ConfigError(["instance/encryption_key: holds no key."])
     return Config(**values)
-
-
-def metrics_folder() -> str:
-    """
-    Return the folder in which the processes of one instance keep their counters.
-
-    A reloading server has named it to its processes already; else it is new, and the owner's alone.
-    """
-    return os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(prefix="metrics-")
-
-
-def _bracketed(host: str) -> str:
-    """Return *host* as it is written in URLs: an IPv6 address gets brackets."""
-    return f"[{host}]" if ":" in host else host
 
 
 class _MappingEnv(Env):

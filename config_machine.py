@@ -1,8 +1,9 @@
-"""What the configuration takes from the machine: `.env`, generated secrets, processors."""
+"""What the configuration takes from the machine: `.env`, generated secrets, folders, processors."""
 
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Iterable, Iterator
 from io import StringIO
 from math import ceil
@@ -48,6 +49,15 @@ def private_folder(path: Path) -> Path:
     except OSError as error:
         raise ConfigError([f"{path.name}/: cannot be made ({error.strerror})."]) from None
     return path
+
+
+def metrics_folder() -> str:
+    """
+    Return the folder in which the processes of one instance keep their counters.
+
+    A reloading server has named it to its processes already; otherwise it is new and private.
+    """
+    return os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(prefix="metrics-")
 
 
 def kept_secret(path: Path, fresh: str) -> str:

@@ -21,7 +21,8 @@ from gunicorn.workers.base import Worker
 ROOT = str(Path(__file__).resolve().parent)
 sys.path.insert(0, ROOT)  # so that `-c` with an absolute path works from any folder
 
-from config import ConfigError, load_config, metrics_folder  # noqa: E402
+from config import ConfigError, load_config  # noqa: E402
+from config_machine import metrics_folder  # noqa: E402
 
 try:
     given = load_config()

@@ -8,7 +8,6 @@ from flask import Flask
 
 from app.auth import guard
 from app.auth.rate_limits import RateLimits
-from app.clients.bulkhead import Bulkhead
 from app.clients.open_event import OpenEventDatabase
 from app.clients.stripe import StripeConnect
 from app.db.engine import engine_options, engine_url, watch
@@ -19,6 +18,7 @@ from app.importing.ids import watch_inserts
 from app.importing.on_demand import OnDemand
 from app.jsonapi.documents import StrictJSONProvider
 from app.routes import ROUTES
+from app.security.bulkhead import Bulkhead
 from app.security.crypto import Cipher
 from app.security.logs import configure_logging
 from app.services.accounts.refresh import RefreshScheduler

@@ -1,14 +1,5 @@
-"""Everything we refuse: an exception class per stable code, and one rendering for the whole app.
+"""Everything we refuse: a class per refusal, with its HTTP status and stable code."""
 
-The shape of every error answer (JSON:API 1.0, "Error Objects")::
-
-    {"errors": [{"id": "<request id>", "status": "409", "code": "already-linked",
-                 "title": "Conflict", "detail": "One sentence for the reader.",
-                 "source": {"pointer": "/data/relationships/event"}}],
-     "jsonapi": {"version": "1.0"}}
-"""
-
-from http import HTTPStatus
 from typing import Any, ClassVar
 
 
@@ -45,50 +36,31 @@ class ServiceError(Exception):
         self.meta = meta
         self.headers = headers or {}
 
-    def to_error_object(self, request_id: str) -> dict[str, Any]:
-        """Return the JSON:API error object."""
-        error: dict[str, Any] = {
-            "id": request_id,
-            "status": str(self.status),
-            "code": self.code,
-            "title": HTTPStatus(self.status).phrase,
-            "detail": self.detail,
-        }
-        if self.source:
-            error["source"] = self.source
-        if self.meta:
-            error["meta"] = self.meta
-        return error
+    def __init_subclass__(cls, *, status: int | None = None, code: str | None = None) -> None:
+        """Set the HTTP status and the stable code; a subclass without them inherits both."""
+        super().__init_subclass__()
+        cls.status = status or cls.status
+        cls.code = code or cls.code
 
 
-class BadParameter(ServiceError):
+class BadParameter(ServiceError, status=400, code="bad-parameter"):
     """A query parameter is unknown or cannot be read."""
 
-    status, code = 400, "bad-parameter"
 
-
-class BadRequest(ServiceError):
+class BadRequest(ServiceError, status=400, code="bad-parameter"):
     """The HTTP request itself cannot be understood."""
 
-    status, code = 400, "bad-parameter"
 
-
-class MalformedJson(ServiceError):
+class MalformedJson(ServiceError, status=400, code="malformed-json"):
     """The body is not JSON."""
 
-    status, code = 400, "malformed-json"
 
-
-class IdMismatch(ServiceError):
+class IdMismatch(ServiceError, status=400, code="id-mismatch"):
     """The id in the body is not the one in the URL."""
 
-    status, code = 400, "id-mismatch"
 
-
-class Unauthenticated(ServiceError):
+class Unauthenticated(ServiceError, status=401, code="unauthenticated"):
     """There is no valid access token."""
-
-    status, code = 401, "unauthenticated"
 
     def __init__(self, detail: str = "Sign in first.", **kwargs: Any) -> None:
         super().__init__(
@@ -96,122 +68,84 @@ class Unauthenticated(ServiceError):
         )
 
 
-class Forbidden(ServiceError):
+class Forbidden(ServiceError, status=403, code="forbidden"):
     """The caller is known and may not do this."""
 
-    status, code = 403, "forbidden"
 
-
-class StripeDisabled(ServiceError):
+class StripeDisabled(ServiceError, status=403, code="stripe-disabled"):
     """The event does not offer Stripe to its buyers."""
 
-    status, code = 403, "stripe-disabled"
 
-
-class StripeNotConfigured(ServiceError):
+class StripeNotConfigured(ServiceError, status=403, code="stripe-not-configured"):
     """The platform's keys of the current mode are not complete."""
 
-    status, code = 403, "stripe-not-configured"
 
-
-class NotFound(ServiceError):
+class NotFound(ServiceError, status=404, code="not-found"):
     """There is no such thing, or the caller may not know of it."""
 
-    status, code = 404, "not-found"
 
-
-class MethodNotAllowed(ServiceError):
+class MethodNotAllowed(ServiceError, status=405, code="method-not-allowed"):
     """The resource exists, this verb does not."""
 
-    status, code = 405, "method-not-allowed"
 
-
-class NotAcceptable(ServiceError):
+class NotAcceptable(ServiceError, status=406, code="not-acceptable"):
     """The caller accepts nothing that we can send."""
 
-    status, code = 406, "not-acceptable"
 
-
-class Conflict(ServiceError):
+class Conflict(ServiceError, status=409, code="conflict"):
     """What is asked for contradicts what is already so."""
 
-    status, code = 409, "conflict"
 
-
-class WrongType(ServiceError):
+class WrongType(ServiceError, status=409, code="wrong-type"):
     """The document's type is not the endpoint's."""
 
-    status, code = 409, "wrong-type"
 
-
-class AlreadyLinked(ServiceError):
+class AlreadyLinked(ServiceError, status=409, code="already-linked"):
     """The event has a Stripe account in this mode."""
 
-    status, code = 409, "already-linked"
 
-
-class LinkInProgress(ServiceError):
+class LinkInProgress(ServiceError, status=409, code="link-in-progress"):
     """Another attempt to link this event is under way."""
 
-    status, code = 409, "link-in-progress"
 
-
-class NotLinked(ServiceError):
+class NotLinked(ServiceError, status=409, code="not-linked"):
     """The event has no Stripe account in this mode, so nothing can be paid to one."""
 
-    status, code = 409, "not-linked"
 
-
-class IdempotencyConflict(ServiceError):
+class IdempotencyConflict(ServiceError, status=409, code="idempotency-conflict"):
     """The idempotency key was used for another payment of this event."""
 
-    status, code = 409, "idempotency-conflict"
 
-
-class PayloadTooLarge(ServiceError):
+class PayloadTooLarge(ServiceError, status=413, code="payload-too-large"):
     """The body is larger than we read."""
 
-    status, code = 413, "payload-too-large"
 
-
-class UnsupportedMediaType(ServiceError):
+class UnsupportedMediaType(ServiceError, status=415, code="unsupported-media-type"):
     """The body is not JSON:API."""
 
-    status, code = 415, "unsupported-media-type"
 
-
-class Invalid(ServiceError):
+class Invalid(ServiceError, status=422, code="validation"):
     """A value in the document cannot be accepted."""
 
-    status, code = 422, "validation"
 
-
-class ManyInvalid(ServiceError):
+class ManyInvalid(ServiceError, status=422, code="validation"):
     """Several values in the document cannot be accepted: *faults*, each told with its pointer."""
-
-    status, code = 422, "validation"
 
     def __init__(self, faults: list[Invalid]) -> None:
         super().__init__(faults[0].detail)
         self.faults = faults
 
 
-class OnboardingIncomplete(ServiceError):
+class OnboardingIncomplete(ServiceError, status=422, code="onboarding-incomplete"):
     """The owner of the account has not told Stripe everything yet."""
 
-    status, code = 422, "onboarding-incomplete"
 
-
-class StateInvalid(ServiceError):
+class StateInvalid(ServiceError, status=422, code="state-invalid"):
     """The state is unknown, used, expired or somebody else's."""
 
-    status, code = 422, "state-invalid"
 
-
-class CodeAlreadyUsed(ServiceError):
+class CodeAlreadyUsed(ServiceError, status=422, code="code-already-used"):
     """The authorization code was spent in a way that cannot be answered again."""
-
-    status, code = 422, "code-already-used"
 
 
 class RememberedFailure(ServiceError):
@@ -222,10 +156,8 @@ class RememberedFailure(ServiceError):
         self.status, self.code = status, code
 
 
-class RateLimited(ServiceError):
+class RateLimited(ServiceError, status=429, code="rate-limited"):
     """Too many requests of this kind."""
-
-    status, code = 429, "rate-limited"
 
 
 class Internal(ServiceError):
@@ -238,16 +170,12 @@ class Internal(ServiceError):
         )
 
 
-class NotSaved(ServiceError):
+class NotSaved(ServiceError, status=503, code="not-saved"):
     """Stripe granted access, and our database stayed away for too long to keep it."""
 
-    status, code = 503, "not-saved"
 
-
-class Unavailable(ServiceError):
+class Unavailable(ServiceError, status=503, code="unavailable"):
     """The database is away."""
-
-    status, code = 503, "unavailable"
 
     def __init__(self) -> None:
         super().__init__(
@@ -280,53 +208,33 @@ class StripeError(ServiceError):
         self.cause = cause
 
 
-class StripeRefused(StripeError):
+class StripeRefused(StripeError, status=422, code="stripe-refused"):
     """Stripe said no, in words for the organizer."""
 
-    status, code = 422, "stripe-refused"
 
-
-class StripeModeMismatch(StripeError):
+class StripeModeMismatch(StripeError, status=422, code="stripe-mode-mismatch"):
     """Test and live were mixed."""
 
-    status, code = 422, "stripe-mode-mismatch"
 
-
-class StripeRejectedPlatform(StripeError):
+class StripeRejectedPlatform(StripeError, status=502, code="stripe-rejected-platform"):
     """Stripe does not accept the platform's key."""
 
-    status, code = 502, "stripe-rejected-platform"
 
-
-class StripeUnreadable(StripeError):
+class StripeUnreadable(StripeError, status=502, code="stripe-unreadable"):
     """Stripe's answer cannot be understood, or was cut off."""
 
-    status, code = 502, "stripe-unreadable"
 
-
-class StripeUnreachable(StripeError):
+class StripeUnreachable(StripeError, status=502, code="stripe-unreachable"):
     """No connection to Stripe could be made; nothing was sent."""
 
-    status, code = 502, "stripe-unreachable"
     sent = False
 
 
-class StripeBusy(StripeError):
+class StripeBusy(StripeError, status=503, code="stripe-busy"):
     """As many calls to Stripe as this process allows are under way; nothing was sent."""
 
-    status, code = 503, "stripe-busy"
     sent = False
 
 
-class StripeTimeout(StripeError):
+class StripeTimeout(StripeError, status=504, code="stripe-timeout"):
     """Stripe did not answer in time."""
-
-    status, code = 504, "stripe-timeout"
-
-
-def error_document(errors: list[ServiceError], request_id: str) -> dict[str, Any]:
-    """Return the JSON:API document that tells *errors*."""
-    return {
-        "errors": [error.to_error_object(request_id) for error in errors],
-        "jsonapi": {"version": "1.0"},
-    }

@@ -12,7 +12,7 @@ from app.http.error_handlers import faults_of
 from app.jsonapi.resources import DetailResource
 from app.services.platform.reveal import reveal_secret
 from app.services.platform.settings import (
-    SeenSettings,
+    SettingsView,
     change_settings,
     find_stale_masks,
     read_settings,
@@ -25,7 +25,7 @@ class SettingDetail(DetailResource):
     schema = SettingSchema
     parameters = ("reveal",)
 
-    def find(self, setting: str = "1") -> SeenSettings:
+    def find(self, setting: str = "1") -> SettingsView:
         _check_address(setting)
         if wanted := request.args.getlist("reveal"):
             return reveal_secret(wanted, current_caller())
@@ -42,11 +42,11 @@ class SettingDetail(DetailResource):
             raise ManyInvalid(faults) from None
         return self.dump(self.change(data, **kwargs))
 
-    def change(self, data: dict[str, Any], setting: str = "1") -> SeenSettings:
+    def change(self, data: dict[str, Any], setting: str = "1") -> SettingsView:
         _check_address(setting)
         return change_settings(data, current_caller())
 
-    def dump(self, found: SeenSettings, *, many: bool = False) -> dict[str, Any]:
+    def dump(self, found: SettingsView, *, many: bool = False) -> dict[str, Any]:
         """Return the document; it tells administrators which values could not be read."""
         document = super().dump(found, many=many)
         if found.unreadable:

@@ -107,7 +107,7 @@ def caller_of(token: ForeignToken) -> Caller:
     """
     on_demand = bound("open_event")
     if on_demand is not None:
-        on_demand.see(user_id=token.user_id)
+        on_demand.refresh(user_id=token.user_id)
     found = read(
         USER,
         {

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from app.clients.bulkhead import Bulkhead
 from app.errors import RateLimited
+from app.security.bulkhead import Bulkhead
 
 SHORTEST, LONGEST = 8, 1024  # characters
 # OWASP's first choice for servers (Password Storage Cheat Sheet): 19 MiB, two passes, one lane.
@@ -35,11 +35,11 @@ class Unacceptable(ValueError):
 
 
 @contextmanager
-def turn() -> Iterator[None]:
+def admitted() -> Iterator[None]:
     """
-    Wait for one of the few places to verify a password. No connection is held meanwhile.
+    Pass the bulkhead of password verifications. No connection is held meanwhile.
 
-    Raises RateLimited if there was none in time.
+    Raises RateLimited if it stays full.
     """
     if not _verifying.acquire():
         raise RateLimited(

@@ -67,7 +67,7 @@ def normalize_email(email: str) -> str:
 def _verify(account: Any, password: str, counted_as: str, address: str) -> None:
     kept: str | None = account.password_hash if account else None
     limits, counters = rate_limits(), (passwords_for(counted_as), passwords_from(address))
-    with passwords.turn():
+    with passwords.admitted():
         limits.check(*counters)
         if not passwords.verify(password, kept) or kept is None:
             limits.count(*counters)

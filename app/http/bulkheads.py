@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from flask import Flask, g, request
 
-from app.clients.bulkhead import Bulkhead
+from app.security.bulkhead import Bulkhead
 
 AT_ONCE = 3  # per process; one thread computes at a time, the others mostly wait for the database
 PATIENCE = 4.0  # seconds; a burst of a few hundred has passed by then

@@ -1,7 +1,15 @@
 """
 Every exception that leaves a view becomes a JSON:API error document: the one rendering there is.
+
+Its shape (JSON:API 1.0, "Error Objects")::
+
+    {"errors": [{"id": "<request id>", "status": "409", "code": "already-linked",
+                 "title": "Conflict", "detail": "One sentence for the reader.",
+                 "source": {"pointer": "/data/relationships/event"}}],
+     "jsonapi": {"version": "1.0"}}
 """
 
+from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, g, json, request
@@ -27,7 +35,6 @@ from app.errors import (
     Unavailable,
     UnsupportedMediaType,
     WrongType,
-    error_document,
 )
 from app.extensions import bound, db
 from app.security.logs import log
@@ -95,9 +102,25 @@ def _document(errors: tuple[ServiceError, ...]) -> dict[str, Any]:
     """Sign-in speaks plain JSON: the frontend's form shows `error`, whatever the refusal."""
     if errors[0].is_plain:
         return {"error": errors[0].detail}
-    document = error_document(list(errors), g.get("request_id", ""))
+    objects = [_error_object(error) for error in errors]
+    document = {"errors": objects, "jsonapi": {"version": "1.0"}}
     route = g.get("route")
     return {"error": errors[0].detail, **document} if route and route.plain_json else document
+
+
+def _error_object(error: ServiceError) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "id": g.get("request_id", ""),
+        "status": str(error.status),
+        "code": error.code,
+        "title": HTTPStatus(error.status).phrase,
+        "detail": error.detail,
+    }
+    if error.source:
+        told["source"] = error.source
+    if error.meta:
+        told["meta"] = error.meta
+    return told
 
 
 def _refuse_type(error: IncorrectTypeError) -> Response:

@@ -47,10 +47,10 @@ def _look() -> None:
         open_event.confirm(event=event, user_id=user_id)
         return
     if event is not None or user_id is not None:
-        open_event.see(event=event, user_id=user_id)
+        open_event.refresh(event=event, user_id=user_id)
     asked_for = str(named.get("user", ""))
     if asked_for.isdecimal() and caller is not None and caller.is_admin:
-        open_event.see_user(min(int(asked_for), LARGEST_ID))
+        open_event.refresh_user(min(int(asked_for), LARGEST_ID))
 
 
 def _event_of(named: dict[str, Any]) -> str | None:

@@ -1,6 +1,6 @@
 """Deleting here the events that were deleted there."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,7 +13,7 @@ from app.importing.merging import unpack
 from app.importing.target import Deletion, Run
 from app.models import Event, StripeAuthorization
 from app.services import audit
-from app.services.accounts.links import account_of, lock_links_of_event
+from app.services.accounts.links import account_of, lock_links_of_events
 from app.services.deauthorization import outbox
 from app.services.linking.attempts import refuse_while_linking
 
@@ -26,37 +26,59 @@ def linked_accounts(session: Session, event_ids: Iterable[int]) -> set[str]:
     return set(session.scalars(select(row.stripe_user_id).where(row.event_id.in_(event_ids))))
 
 
-def delete_event(run: Run, deletion: Deletion, accounts_in_use: Iterable[str]) -> None:
+def delete_events(
+    run: Run, deletions: Iterable[Deletion], accounts_in_use: Collection[str]
+) -> None:
     """
-    Delete an event softly and unlink it in both modes, in the current transaction.
+    Delete events softly and unlink them in both modes, in the current transaction.
 
-    The deauthorizations are enqueued, never delivered; for *accounts_in_use* there none is, since
-    it would end their links as well. While somebody is linking the event it stays until the next
-    run.
+    The deauthorizations are enqueued, never delivered; for *accounts_in_use* there is none, since
+    it would end their links as well. An event that is being linked stays until the next run.
     """
-    event = run.session.get(
-        Event, deletion.event_id, with_for_update={"key_share": True}, populate_existing=True
+    by_id = {each.event_id: each for each in deletions}
+    events = _lock_events(run.session, by_id)
+    links = lock_links_of_events(run.session, [event.id for event in events])
+    for event in events:
+        of_event = [link for link in links if link.event_id == event.id]
+        _delete(run, event, of_event, by_id[event.id], accounts_in_use)
+    run.session.expunge_all()
+
+
+def _lock_events(session: Session, ids: Collection[int]) -> Sequence[Event]:
+    """Lock those of the events that are not deleted yet, in the order of their ids."""
+    statement = (
+        select(Event)
+        .where(Event.id.in_(ids), Event.deleted_at.is_(None))
+        .order_by(Event.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
     )
-    if event is None or event.deleted_at is not None:
-        return
+    return session.scalars(statement).all()
+
+
+def _delete(
+    run: Run,
+    event: Event,
+    links: Iterable[StripeAuthorization],
+    deletion: Deletion,
+    accounts_in_use: Collection[str],
+) -> None:
     try:
         refuse_while_linking(run.session, event.id)
     except LinkInProgress:
         under_way = Remark("link-in-progress", "not deleted: it is being linked here; run again")
         run.report.refuse(TABLE, event.id, *deletion.remarks, under_way)
         return
-    links = lock_links_of_event(run.session, event.id)
-    done = [_erase(run.session, link, set(accounts_in_use)) for link in links]
+    done = [_erase(run.session, link, accounts_in_use) for link in links]
     event.deleted_at = deletion.deleted_at
     audit.record("event.delete", event.identifier, event_id=event.id)
     run.session.flush()
     _remember(run, event)
     run.report.count(TABLE, "deleted")
     run.report.tell(TABLE, event.id, [*deletion.remarks, Remark("deleted", _sentence(done))])
-    run.session.expunge_all()
 
 
-def _erase(session: Session, link: StripeAuthorization, accounts_in_use: set[str]) -> str:
+def _erase(session: Session, link: StripeAuthorization, accounts_in_use: Collection[str]) -> str:
     """Erase a link with its tokens, and enqueue its deauthorization; return what became of it."""
     account, event_id = account_of(link), link.event_id
     session.delete(link)

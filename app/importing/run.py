@@ -18,9 +18,10 @@ from sqlalchemy.orm import Session
 from app.db.clock import database_now
 from app.db.transactions import transaction
 from app.importing import target
-from app.importing.deletions import delete_event, linked_accounts
+from app.importing.deletions import delete_events, linked_accounts
 from app.importing.gone import report_gone
 from app.importing.ids import KINDS, keep_ids_apart
+from app.importing.link_rows import Platform
 from app.importing.merging import Digester
 from app.importing.platform_keys import PREFIXES
 from app.importing.report import Report
@@ -28,7 +29,7 @@ from app.importing.source import BATCH, Source
 from app.importing.target import Run
 from app.importing.write_events import write_events
 from app.importing.write_keys import OUR_ROW, write_keys
-from app.importing.write_links import Platform, in_groups, write_links
+from app.importing.write_links import in_groups, write_links
 from app.importing.write_roles import write_all_roles
 from app.importing.write_users import write_users
 from app.models import Setting
@@ -108,7 +109,7 @@ def _run(source: Source, options: Options, report: Report, track: Any, begin: Tr
         _import_settings(run, source, options.settings_id)
     with _step(begin):
         _import_links(run, source, track)
-    _delete_events(run, source, begin)
+    _delete_events(run, source, begin, at_once=options.is_dry_run)
     with _step(begin):
         for table in (target.USERS, target.EVENTS, target.LINKS):
             report_gone(run, table, _ids(source, table))
@@ -195,17 +196,21 @@ def _import_links(run: Run, source: Source, track: Any) -> None:
         advance(len(batch))
 
 
-def _delete_events(run: Run, source: Source, begin: Transaction) -> None:
-    """Each in a short transaction of its own, as one that is deleted by its owner."""
+def _delete_events(run: Run, source: Source, begin: Transaction, *, at_once: bool) -> None:
+    """
+    Each in a short transaction of its own, as one that is deleted by its owner.
+
+    *at_once* in a single transaction, which locks all events before any account.
+    """
     if not run.deletions:
         return
     with _step(begin) as session:
         accounts = linked_accounts(session, [each.event_id for each in run.deletions])
     statement = source.queries.accounts_in_use()
     in_use = {row[0] for row in source.rows(statement, {"accounts": sorted(accounts)})}
-    for deletion in run.deletions:
+    for deletions in [run.deletions] if at_once else [[each] for each in run.deletions]:
         with _step(begin):
-            delete_event(run, deletion, in_use)
+            delete_events(run, deletions, in_use)
 
 
 def _ids(source: Source, table: str) -> Iterator[int]:

@@ -1,17 +1,20 @@
 """Bringing links into our table: secrets sealed, and their codes known as spent."""
 
-import hmac
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from hashlib import sha256
 from itertools import groupby
-from secrets import token_hex
 from typing import Any
 
 from sqlalchemy import select, update
 
 from app.importing import target
 from app.importing.facts import LinkFacts, Mapped, Refused, Remark, Unreadable
+from app.importing.link_rows import (
+    Platform,
+    attempt_row,
+    link_row,
+    sealed_tokens,
+    stored_code,
+)
 from app.importing.links import FIELDS, IDENTITY, map_links
 from app.importing.merging import Merge, merge, unpack
 from app.importing.target import Run
@@ -19,25 +22,7 @@ from app.importing.write_users import UNREADABLE, tell_merged
 from app.models import StripeAuthorization, StripeLinkAttempt
 
 TABLE = target.LINKS
-SCOPE = "read_write"  # not kept there; its frontend asks for no other
-TOKENS = ("stripe_secret_key", "stripe_refresh_token")
 PAGE = 500
-
-
-@dataclass(frozen=True)
-class Platform:
-    """What links need of our settings: the client ids by livemode, and the key of code digests."""
-
-    client_ids: Mapping[bool, str | None]
-    code_digest_key: str = field(repr=False)
-
-    def with_digest(self, result: Mapped | Refused) -> Mapped | Refused:
-        """Return *result* with the digest that its code is known by in the place of the code."""
-        if isinstance(result, Refused) or result.values["stripe_auth_code"] is None:
-            return result
-        code = result.values["stripe_auth_code"]
-        digest = hmac.new(self.code_digest_key.encode(), code.encode(), sha256).hexdigest()
-        return Mapped({**result.values, "stripe_auth_code": digest}, result.remarks)
 
 
 def in_groups(
@@ -147,12 +132,12 @@ def _find_obstacle(
 
 
 def _insert(run: Run, fresh: Mapping[int, Mapped], platform: Platform) -> None:
-    rows = [_row(run, key, result.values, platform) for key, result in fresh.items()]
+    rows = [link_row(key, result.values, platform, run.moment) for key, result in fresh.items()]
     inserted = target.insert_new(run.session, StripeAuthorization, rows)
     packed = {key: run.digester.pack(FIELDS, fresh[key].values) for key in inserted}
     target.remember(run.session, TABLE, packed)
     attempts = [
-        _attempt(run, link_id, result.values)
+        attempt_row(link_id, result.values, run.moment)
         for link_id, result in fresh.items()
         if link_id in inserted and result.values["stripe_auth_code"] is not None
     ]
@@ -164,46 +149,6 @@ def _insert(run: Run, fresh: Mapping[int, Mapped], platform: Platform) -> None:
         else:
             taken = Remark("linked-here", "not imported: its event was linked here just now")
             run.report.refuse(TABLE, link_id, taken)
-
-
-def _row(run: Run, link_id: int, values: Mapping[str, Any], platform: Platform) -> dict[str, Any]:
-    return {
-        "id": link_id,
-        **values,
-        **_sealed(values),
-        "stripe_auth_code": values["stripe_auth_code"] or token_hex(32),  # of no code
-        "scope": SCOPE,
-        "client_id": platform.client_ids[values["livemode"]],
-        "linked_at": run.moment,
-    }
-
-
-def _sealed(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the tokens sealed for the place that the other values make."""
-    draft = StripeAuthorization(**{name: values[name] for name in IDENTITY})
-    for name in TOKENS:
-        setattr(draft, name, values[name])
-    return {name: getattr(draft, f"sealed_{name}") for name in TOKENS}
-
-
-def _attempt(run: Run, link_id: int, values: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Return the attempt by which the code of an imported link is known.
-
-    The same code again then finds the link, and for another event it is refused as used.
-    """
-    return {
-        "event_id": values["event_id"],
-        "stripe_auth_code": values["stripe_auth_code"],
-        "livemode": values["livemode"],
-        "state_checked": False,
-        "started_at": run.moment,
-        "expires_at": run.moment,
-        "finished_at": run.moment,
-        "outcome": "linked",
-        "status": 201,
-        "authorization_id": link_id,
-    }
 
 
 def _update(run: Run, ours: StripeAuthorization, result: Mapped | Refused, digests: str) -> None:
@@ -241,14 +186,16 @@ def _merge(run: Run, ours: StripeAuthorization, theirs: Mapping[str, Any], diges
     kept = {name: getattr(ours, name) for name in FIELDS}
     merged = merge(FIELDS, theirs, kept, digests, run.digester)
     if merged.changes:
-        sealed = {name: each for name, each in _sealed(theirs).items() if name in merged.changes}
+        sealed = {
+            name: each for name, each in sealed_tokens(theirs).items() if name in merged.changes
+        }
         row = {**merged.changes, **sealed}
         if "stripe_auth_code" in row:
-            row["stripe_auth_code"] = row["stripe_auth_code"] or token_hex(32)
+            row["stripe_auth_code"] = stored_code(row["stripe_auth_code"])
         table = StripeAuthorization.__table__
         run.session.connection().execute(update(table).where(table.c.id == ours.id).values(row))
         if merged.changes.get("stripe_auth_code"):
-            attempt = _attempt(run, ours.id, theirs)
+            attempt = attempt_row(ours.id, theirs, run.moment)
             target.insert_quietly(run.session, StripeLinkAttempt, [attempt])
     if merged.digests != digests:
         target.remember(run.session, TABLE, {ours.id: merged.digests})

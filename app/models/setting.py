@@ -72,7 +72,7 @@ class Setting(Model):
         """Whether the current mode is live. `stripe-mode` alone decides it."""
         return self.stripe_mode == "production"
 
-    def place(self, column: str) -> str:
+    def secret_context(self, column: str) -> str:
         """Return what the secret in *column* is bound to."""
         return f"settings.{column}"
 

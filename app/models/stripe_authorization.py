@@ -56,7 +56,7 @@ class StripeAuthorization(Model):
     stripe_secret_key = Secret("sealed_stripe_secret_key")
     stripe_refresh_token = Secret("sealed_stripe_refresh_token")
 
-    def place(self, column: str) -> str:
+    def secret_context(self, column: str) -> str:
         """Return what the secret in *column* is bound to: this event, mode and account."""
         bound_to = (self.event_id, self.livemode, self.stripe_user_id)
         if None in bound_to:

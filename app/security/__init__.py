@@ -1,1 +1,1 @@
-"""Secrets at rest, and what may reach a log."""
+"""Secrets at rest, what may reach a log, and bulkheads against too much at once."""

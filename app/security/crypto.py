@@ -1,9 +1,10 @@
 """
 Secrets at rest: the cipher, and the column that takes nothing but sealed text.
 
-A sealed secret carries its place (table, column, and what identifies the row) inside the
-authenticated text. Copied to another row or column it does not open: whoever can write to the
-database alone cannot make one event use another's token, or the live key serve as the test key.
+A sealed secret carries its context (table, column and what identifies the row) inside the
+authenticated text, as associated data would be. It does not open in another row or column: write
+access to the database alone cannot make one event use another's token, or turn the live key into
+the test key.
 """
 
 from collections.abc import Sequence
@@ -21,9 +22,9 @@ NOT_OURS = (InvalidToken, ValueError)  # the latter is raised for text beyond AS
 
 class SecretUnreadable(Exception):
     """
-    A stored secret does not open: its key is not configured, or it was put where it is.
+    A stored secret does not open: its key is not configured, or it was sealed in another context.
 
-    The message, meant for the log, names its place and says what to do.
+    The message, meant for the log, names the context and says what to do.
     """
 
 
@@ -45,27 +46,27 @@ class Cipher:
         self._first = Fernet(keys[0])
         self._all = MultiFernet([Fernet(key) for key in keys])
 
-    def seal(self, secret: str, place: str) -> Sealed:
-        """Return *secret* encrypted and bound to *place*."""
-        return Sealed(self._first.encrypt(f"{place}{SEPARATOR}{secret}".encode()).decode())
+    def seal(self, secret: str, context: str) -> Sealed:
+        """Return *secret* encrypted and bound to *context*."""
+        return Sealed(self._first.encrypt(f"{context}{SEPARATOR}{secret}".encode()).decode())
 
-    def open(self, sealed: str, place: str) -> str:
+    def open(self, sealed: str, context: str) -> str:
         """
-        Return the secret that was sealed for *place*.
+        Return the secret that was sealed in *context*.
 
-        Raises SecretUnreadable if no key opens it, or if it was sealed for another place.
+        Raises SecretUnreadable if no key opens it, or if it was sealed in another context.
         """
         try:
             text = self._all.decrypt(sealed).decode()
         except NOT_OURS:
             raise SecretUnreadable(
-                f"No key in ENCRYPTION_KEYS opens the secret stored at {place}."
+                f"No key in ENCRYPTION_KEYS opens the secret stored at {context}."
                 " Add the key that sealed it, or store the secret anew."
             ) from None
         found, _, secret = text.partition(SEPARATOR)
-        if found != place:
+        if found != context:
             raise SecretUnreadable(
-                f"The secret stored at {place} was sealed for another place:"
+                f"The secret stored at {context} belongs elsewhere:"
                 " the row was changed outside this service. Store the secret anew."
             )
         return secret
@@ -105,8 +106,8 @@ class Secret:
     """
     A model's attribute over an EncryptedText column: plain text in and out, sealed in between.
 
-    The model says by `place(column)` what its secrets are bound to; whatever that depends on must
-    be set before the secret.
+    The model's `secret_context(column)` says what its secrets are bound to; set what it depends on
+    before the secret.
     """
 
     def __init__(self, column: str) -> None:
@@ -116,10 +117,10 @@ class Secret:
         if row is None:
             return self
         sealed = getattr(row, self.column)
-        return None if sealed is None else cipher().open(sealed, row.place(self.column))
+        return None if sealed is None else cipher().open(sealed, row.secret_context(self.column))
 
     def __set__(self, row: Any, secret: str | None) -> None:
-        sealed = None if secret is None else cipher().seal(secret, row.place(self.column))
+        sealed = None if secret is None else cipher().seal(secret, row.secret_context(self.column))
         setattr(row, self.column, sealed)
 
 

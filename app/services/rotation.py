@@ -25,7 +25,7 @@ BATCH = 50  # rows read at a time
 
 @dataclass(frozen=True)
 class Unreadable:
-    """Where a secret is that no key opens, or that was sealed for another place."""
+    """Where a secret is that no key opens, or that was sealed in another context."""
 
     table: str
     id: int
@@ -127,7 +127,7 @@ def _examine(cipher: Cipher, row: Any, columns: list[str]) -> Finding:
         if sealed is None:
             continue
         try:
-            cipher.open(sealed, row.place(column))
+            cipher.open(sealed, row.secret_context(column))
         except SecretUnreadable:
             name = row.__mapper__.column_attrs[column].columns[0].name
             finding.unreadable.append(Unreadable(row.__tablename__, row.id, name))

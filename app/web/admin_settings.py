@@ -10,8 +10,9 @@ from wtforms import RadioField, StringField
 from app.auth.guard import current_caller
 from app.errors import ManyInvalid
 from app.extensions import bound
-from app.services.platform.checks import Check, check_platform_for
+from app.services.platform.checks import check_platform_for
 from app.services.platform.keys import judge_value
+from app.services.platform.mode_checks import Check
 from app.services.platform.settings import KEYS, change_settings, read_settings
 from app.web.forms import Form, choices
 from app.web.returning import own_address

@@ -12,9 +12,9 @@ from limits.strategies import FixedWindowRateLimiter
 from app.auth import passwords, rate_limits
 from app.auth.passwords import make_hash
 from app.auth.rate_limits import RateLimits, passwords_for
-from app.clients.bulkhead import Bulkhead
 from app.errors import RateLimited
 from app.http.hosts import client_address
+from app.security.bulkhead import Bulkhead
 from tests.callers import JSON_API, Client, assert_error
 from tests.conftest import make_app
 from tests.databases import on_both, on_sqlite

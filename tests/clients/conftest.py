@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from app.clients.bulkhead import Bulkhead
 from app.clients.stripe import StripeConnect
 from app.errors import StripeError
+from app.security.bulkhead import Bulkhead
 
 # Seconds for one call where a test does not say otherwise.
 TIMEOUT = 0.7

@@ -84,8 +84,8 @@ def test_an_unreadable_secret_is_named_without_its_content_and_the_exit_status_i
 ):
     with transaction() as session:
         broken = session.get_one(StripeAuthorization, link.id)
-        place = broken.place("sealed_stripe_refresh_token")
-        broken.sealed_stripe_refresh_token = Cipher([LOST]).seal("rt_CANARY", place)
+        context = broken.secret_context("sealed_stripe_refresh_token")
+        broken.sealed_stripe_refresh_token = Cipher([LOST]).seal("rt_CANARY", context)
     sealed = str(broken.sealed_stripe_refresh_token)
 
     done = rotate(database_url)

@@ -15,10 +15,10 @@ BELOW = {
     "api": {"auth", "db", "http", "jsonapi", "models", "services", "clients"},
     "web": {"auth", "db", "http", "models", "services"},
     "jsonapi": {"auth", "db"},
-    "http": {"auth", "clients", "db", "jsonapi", "models"},  # of the clients, the bulkhead alone
-    "auth": {"clients", "db", "models"},  # likewise
+    "http": {"auth", "db", "jsonapi", "models"},
+    "auth": {"db", "models"},
     "services": {"auth", "clients", "db", "models"},
-    "importing": {"auth", "clients", "db", "models", "services"},  # likewise
+    "importing": {"auth", "clients", "db", "models", "services"},
     "clients": set(),
     "models": {"db"},
     "db": {"models"},

@@ -244,8 +244,8 @@ def lose_key_of_client_id():
     lost = Cipher([Fernet.generate_key().decode()])
     with transaction() as session:
         setting = session.get_one(Setting, 1)
-        place = setting.place("sealed_stripe_client_id")
-        setting.sealed_stripe_client_id = lost.seal("ca_CANARY", place)
+        context = setting.secret_context("sealed_stripe_client_id")
+        setting.sealed_stripe_client_id = lost.seal("ca_CANARY", context)
 
 
 def raw_content(database_url):

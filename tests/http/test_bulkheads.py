@@ -6,8 +6,8 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from app.clients.bulkhead import Bulkhead
 from app.http.bulkheads import AT_ONCE, BurstBulkhead
+from app.security.bulkhead import Bulkhead
 from tests.callers import link_document
 
 LINKS = "/v1/stripe-authorizations"

@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import func, select, update
 
 from app.auth.service_tokens import create_token
-from app.clients.bulkhead import Bulkhead
 from app.db.transactions import transaction
 from app.extensions import db
 from app.importing import on_demand
 from app.importing.source import Source, SourceError
 from app.models import Event, ImportedRow, StripeAuthorization, User, UsersEventsRole
+from app.security.bulkhead import Bulkhead
 from tests.callers import assert_error, document, link_document
 from tests.databases import on_both, on_sqlite
 from tests.importing.open_event import A_DAY

@@ -1,5 +1,6 @@
 """Running an import again: what changed there comes, what changed here stays."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -67,6 +68,9 @@ def under_way(event_id):
         )
         session.add(attempt)
     return attempt.id
+
+
+LOCKS = r"FROM events\b.* FOR NO KEY UPDATE|pg_advisory_xact_lock"
 
 
 def roles():
@@ -242,6 +246,19 @@ def test_an_event_that_is_being_linked_here_is_deleted_by_a_later_run(came, brin
     change(StripeLinkAttempt, begun, outcome="not-sent", finished_at=A_DAY)
     assert bring().status == 0
     assert row(Event, 1).deleted_at == A_DAY
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_dry_run_locks_every_deleted_event_before_the_first_account(came, bring, statements):
+    for event_id in (1, 2):
+        came.change("events", event_id, deleted_at=A_DAY)
+    statements.clear()
+
+    assert "deauthorization of acct_2" in bring("--dry-run").action("events", 2)
+
+    locked = [text for text in statements if re.search(LOCKS, text, re.DOTALL)]
+    of_events = ["events" in text for text in locked]
+    assert of_events == [True, False, False]
 
 
 def test_an_event_deleted_here_stays_deleted(came, bring):

@@ -6,9 +6,9 @@ import pytest
 from argon2 import PasswordHasher
 
 from app.auth import passwords
-from app.auth.passwords import Unacceptable, is_outdated, make_hash, turn, verify
-from app.clients.bulkhead import Bulkhead
+from app.auth.passwords import Unacceptable, admitted, is_outdated, make_hash, verify
 from app.errors import RateLimited
+from app.security.bulkhead import Bulkhead
 
 
 def test_what_is_kept_is_an_argon2id_hash_with_a_salt_of_its_own():
@@ -55,16 +55,16 @@ def test_a_hash_of_weaker_parameters_is_outdated():
 
 def test_only_a_few_passwords_are_verified_at_the_same_moment(monkeypatch):
     monkeypatch.setattr(passwords, "_verifying", Bulkhead(passwords.AT_ONCE, 0.01))
-    with turn(), turn(), pytest.raises(RateLimited), turn():
+    with admitted(), admitted(), pytest.raises(RateLimited), admitted():
         pass
 
 
 def test_a_turn_that_failed_is_given_back():
     for _ in range(2 * passwords.AT_ONCE):
-        with pytest.raises(ZeroDivisionError), turn():
+        with pytest.raises(ZeroDivisionError), admitted():
             raise ZeroDivisionError
 
-    with turn():
+    with admitted():
         assert True
 
 
@@ -72,11 +72,11 @@ def test_whoever_waits_is_let_in_when_a_turn_ends():
     entered = threading.Event()
 
     def wait_in_line():
-        with turn():
+        with admitted():
             entered.set()
 
     waiting = threading.Thread(target=wait_in_line)
-    with turn(), turn():
+    with admitted(), admitted():
         waiting.start()
         assert not entered.wait(0.05)
     waiting.join(10)

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from app.clients.bulkhead import Bulkhead
 from app.db.transactions import transaction
 from app.extensions import db
 from app.models import PaymentIntent
+from app.security.bulkhead import Bulkhead
 from app.services.deauthorization import reconcile as reconciling
 from tests import webhooks
 from tests.callers import assert_error, document

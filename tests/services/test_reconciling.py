@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from app.clients.bulkhead import Bulkhead
 from app.db.clock import database_now
 from app.db.transactions import transaction
 from app.extensions import db
@@ -20,6 +19,7 @@ from app.models import (
     StripeLinkAttempt,
     StripeWebhookEvent,
 )
+from app.security.bulkhead import Bulkhead
 from app.services.deauthorization import reconcile as reconciling
 
 CUT = "/oauth/deauthorize"

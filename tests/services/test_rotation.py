@@ -72,7 +72,7 @@ def test_a_secret_that_was_rotated_still_opens_nowhere_else(app, stored):
     with transaction() as session:
         session.execute(text("UPDATE settings SET stripe_secret_key = stripe_test_secret_key"))
 
-    with pytest.raises(SecretUnreadable, match="another place"):
+    with pytest.raises(SecretUnreadable, match="belongs elsewhere"):
         secrets_of(app, Cipher([NEW]))
 
 
@@ -107,15 +107,15 @@ def test_no_column_of_secrets_can_be_forgotten():
     assert len(found) == len(SETTINGS) + len(LINKS) == 11
     for model in secret_columns():
         assert [column.name for column in model.__table__.primary_key] == ["id"]
-        assert callable(model.place)
+        assert callable(model.secret_context)
 
 
 def test_what_cannot_be_read_is_named_and_left_and_stops_nothing(app, stored):
     setting, first, second, third = stored
     with transaction() as session:
         broken = session.get_one(StripeAuthorization, second.id)
-        place = broken.place("sealed_stripe_refresh_token")
-        broken.sealed_stripe_refresh_token = Cipher([LOST]).seal("rt_CANARY", place)
+        context = broken.secret_context("sealed_stripe_refresh_token")
+        broken.sealed_stripe_refresh_token = Cipher([LOST]).seal("rt_CANARY", context)
         elsewhere = session.get_one(StripeAuthorization, third.id)
         elsewhere.sealed_stripe_secret_key = first.sealed_stripe_secret_key
     kept = broken.sealed_stripe_refresh_token, elsewhere.sealed_stripe_secret_key
@@ -174,8 +174,8 @@ def test_what_somebody_changes_meanwhile_is_kept_whatever_key_they_use(app, make
         with app.app_context(), transaction() as session:
             changed = session.get_one(StripeAuthorization, link.id)
             changed.stripe_user_id = "acct_another"
-            place = changed.place("sealed_stripe_secret_key")
-            changed.sealed_stripe_secret_key = Cipher([key]).seal("sk_test_CANARYnew", place)
+            context = changed.secret_context("sealed_stripe_secret_key")
+            changed.sealed_stripe_secret_key = Cipher([key]).seal("sk_test_CANARYnew", context)
             changed.stripe_refresh_token = None
 
     report = rotate_secrets(Interrupting([NEW, OLD], relink))
@@ -396,7 +396,7 @@ def _opened_by(app, key):
     for link in db.session.scalars(select(StripeAuthorization)):
         try:
             secret = cipher.open(
-                link.sealed_stripe_secret_key, link.place("sealed_stripe_secret_key")
+                link.sealed_stripe_secret_key, link.secret_context("sealed_stripe_secret_key")
             )
         except SecretUnreadable:
             secret = None

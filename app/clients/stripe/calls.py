@@ -6,9 +6,9 @@ from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from urllib.parse import urlencode
 
-from app.clients.bulkhead import Bulkhead
 from app.clients.stripe.transport import MAX_ANSWER, Answer, Transport, Waiting
 from app.errors import StripeBusy, StripeRejectedPlatform
+from app.security.bulkhead import Bulkhead
 
 USER_AGENT = "stripe-linking-service/1.0"
 

@@ -1,5 +1,6 @@
 """The links to one account in one mode, and the lock under which they change."""
 
+from collections.abc import Collection
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -68,21 +69,19 @@ def has_links(session: Session, account: AccountKey) -> bool:
     return session.scalar(found) is not None
 
 
-def lock_links_of_event(
-    session: Session, event_id: int, *others: AccountKey
-) -> list[StripeAuthorization]:
+def lock_links_of_events(session: Session, event_ids: Collection[int]) -> list[StripeAuthorization]:
     """
-    Lock the accounts of an event's links, and *others*; return the links, test mode before live.
+    Lock the accounts of the events' links; return the links, test mode before live.
 
-    The caller holds the event's lock, so no link changes its account meanwhile; but one may have
+    The caller holds the events' locks, so no link changes its account meanwhile; but one may have
     been erased because its account was disconnected at Stripe, until we hold the account's lock.
     """
-    of_event = (
+    of_events = (
         select(StripeAuthorization)
-        .where(StripeAuthorization.event_id == event_id)
-        .order_by(StripeAuthorization.livemode)
+        .where(StripeAuthorization.event_id.in_(event_ids))
+        .order_by(StripeAuthorization.event_id, StripeAuthorization.livemode)
         .execution_options(populate_existing=True)
     )
-    seen = list(session.scalars(of_event))
-    lock_accounts(session, *map(account_of, seen), *others)
-    return list(session.scalars(of_event)) if seen else []
+    seen = list(session.scalars(of_events))
+    lock_accounts(session, *map(account_of, seen))
+    return list(session.scalars(of_events)) if seen else []

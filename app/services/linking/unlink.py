@@ -13,7 +13,7 @@ from app.errors import NotFound
 from app.extensions import db
 from app.models import StripeAuthorization
 from app.services import audit
-from app.services.accounts.links import account_of, has_links, lock_links_of_event
+from app.services.accounts.links import account_of, has_links, lock_links_of_events
 from app.services.deauthorization import outbox
 from app.services.events.queries import lock_event
 from app.services.events.theirs import confirm_event
@@ -40,8 +40,8 @@ def unlink_account(
     with transaction() as session:
         event, _ = lock_event(str(event_id), caller)
         require(event.role, DISCONNECT)
+        links = lock_links_of_events(session, [event.id])
         refuse_while_linking(session, event.id)
-        links = lock_links_of_event(session, event.id)
         link = next((each for each in links if each.id == authorization_id), None)
         if link is None:
             raise NotFound(NOT_LINKED)
@@ -59,8 +59,8 @@ def erase_links_of_event(session: Session, event_id: int, caller: Caller) -> lis
 
     The caller holds the event's lock. Raises LinkInProgress.
     """
+    links = lock_links_of_events(session, [event_id])
     refuse_while_linking(session, event_id)
-    links = lock_links_of_event(session, event_id)
     return [
         enqueued
         for enqueued in [erase(session, link, caller) for link in links]

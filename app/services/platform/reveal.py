@@ -1,4 +1,4 @@
-"""Revealing a secret of the platform's: to an administrator, seldom, and never unrecorded."""
+"""Revealing one of the platform's secrets: to an administrator, seldom, and never unrecorded."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -14,7 +14,7 @@ from app.errors import BadParameter, Forbidden, RateLimited, Unauthenticated
 from app.models import AuditEntry, User
 from app.security.crypto import cipher
 from app.services import audit
-from app.services.platform.settings import PLACES, SECRET_KEYS, STORED, SeenSettings, see
+from app.services.platform.settings import CONTEXTS, SECRET_KEYS, STORED, SettingsView, to_view
 
 ACTION = "settings.reveal"
 MOST = 5
@@ -22,7 +22,7 @@ WINDOW = timedelta(hours=1)
 ATTRIBUTES = {name.replace("_", "-"): name for name in SECRET_KEYS}
 
 
-def reveal_secret(wanted: Sequence[str], caller: Caller) -> SeenSettings:
+def reveal_secret(wanted: Sequence[str], caller: Caller) -> SettingsView:
     """
     Return the settings with the one secret that *wanted* names (`["stripe-secret-key"]`) in clear.
 
@@ -37,14 +37,14 @@ def reveal_secret(wanted: Sequence[str], caller: Caller) -> SeenSettings:
         raise BadParameter(f"Name one secret to reveal: {known}.", parameter="reveal")
     attribute, name = wanted[0], ATTRIBUTES[wanted[0]]
     with transaction() as session:
-        _take_turn(session, caller)
+        _check_limit(session, caller)
         stored = session.execute(STORED.select).one()
         sealed = getattr(stored, name)
         if sealed is None:
-            return see(stored, caller)
-        clear = cipher().open(sealed, PLACES[name])
+            return to_view(stored, caller)
+        clear = cipher().open(sealed, CONTEXTS[name])
         audit.record(ACTION, attribute, user_id=caller.id)
-    return see(stored, caller, {name: clear})
+    return to_view(stored, caller, {name: clear})
 
 
 def _check_caller(caller: Caller) -> None:
@@ -56,8 +56,8 @@ def _check_caller(caller: Caller) -> None:
         raise Forbidden("Enter your password again to see secrets.")
 
 
-def _take_turn(session: Session, caller: Caller) -> None:
-    """Raise RateLimited if it was often enough; until the transaction ends nobody else counts."""
+def _check_limit(session: Session, caller: Caller) -> None:
+    """Raise RateLimited after MOST times. The user's lock keeps others from counting meanwhile."""
     session.execute(select(User.id).where(User.id == caller.id).with_for_update(key_share=True))
     now = current_time(session)
     recent = session.scalars(

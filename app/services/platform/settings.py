@@ -1,5 +1,5 @@
 """
-The platform's settings: what of them somebody sees, changing them, and revealing a secret.
+The platform's settings: what each caller sees of them, and changing them.
 
 A stored value that does not open is never taken for a missing one. Where it would have to be shown
 the request fails (SecretUnreadable; the log says which and what to do). Administrators see `…` in
@@ -47,12 +47,12 @@ STORED = CompiledSelect(
         *(getattr(Setting, f"sealed_{name}").label(name) for name in KEYS),
     ).where(Setting.id == 1)
 )
-PLACES = {name: Setting().place(f"sealed_{name}") for name in KEYS}
+CONTEXTS = {name: Setting().secret_context(f"sealed_{name}") for name in KEYS}
 
 
 @dataclass(frozen=True, slots=True)
-class SeenSettings:
-    """The settings as somebody with *role* sees them; the schema hides the rest from them."""
+class SettingsView:
+    """The settings as a caller with *role* sees them; the schema hides the rest."""
 
     role: Role
     stripe_mode: str
@@ -70,16 +70,18 @@ class SeenSettings:
     id: int = 1
 
 
-def read_settings(caller: Caller) -> SeenSettings:
+def read_settings(caller: Caller) -> SettingsView:
     """
     Return the settings as *caller* sees them, the secrets masked, in one statement.
 
     Raises SecretUnreadable if a value to be shown does not open; for administrators it is `…`.
     """
-    return see(read(STORED)[0], caller)
+    return to_view(read(STORED)[0], caller)
 
 
-def see(stored: Row[Any], caller: Caller, clear: Mapping[str, str] | None = None) -> SeenSettings:
+def to_view(
+    stored: Row[Any], caller: Caller, clear: Mapping[str, str] | None = None
+) -> SettingsView:
     """Return *stored* as *caller* sees it, with what is in *clear* shown as it is."""
     unreadable: list[str] = []
     shown: dict[str, Any] = {}
@@ -89,7 +91,7 @@ def see(stored: Row[Any], caller: Caller, clear: Mapping[str, str] | None = None
     prefix = "stripe_" if stored.stripe_mode == "production" else "stripe_test_"
     needed = ("client_id", "secret_key", "publishable_key")
     has_keys = all(getattr(stored, f"{prefix}{name}") for name in needed)
-    return SeenSettings(
+    return SettingsView(
         role=caller.role(),
         stripe_mode=stored.stripe_mode,
         stripe_connect_method=stored.stripe_connect_method,
@@ -106,7 +108,7 @@ def mask_of(name: str, known: str | None) -> str | None:
     return mask_secret(known) if name in SECRET_KEYS else None
 
 
-def change_settings(values: Mapping[str, Any], caller: Caller) -> SeenSettings:
+def change_settings(values: Mapping[str, Any], caller: Caller) -> SettingsView:
     """
     Change what *values* says, all of it or nothing, and return the settings as they are then.
 
@@ -178,8 +180,8 @@ def _open(name: str, sealed: str | None, unreadable: list[str] | None) -> str | 
         return None
     try:
         if name in PUBLIC_KEYS:
-            return _open_public(cipher(), sealed, PLACES[name])
-        return cipher().open(sealed, PLACES[name])
+            return _open_public(cipher(), sealed, CONTEXTS[name])
+        return cipher().open(sealed, CONTEXTS[name])
     except SecretUnreadable as error:
         if unreadable is None:
             raise
@@ -189,6 +191,6 @@ def _open(name: str, sealed: str | None, unreadable: list[str] | None) -> str | 
 
 
 @lru_cache(maxsize=64)
-def _open_public(opener: Cipher, sealed: str, place: str) -> str:
+def _open_public(opener: Cipher, sealed: str, context: str) -> str:
     """Open a public value. Kept by its ciphertext, which changes whenever the value does."""
-    return opener.open(sealed, place)
+    return opener.open(sealed, context)

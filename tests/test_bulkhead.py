@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.clients.bulkhead import Bulkhead, BulkheadFull
+from app.security.bulkhead import Bulkhead, BulkheadFull
 
 
 def test_as_many_as_agreed_are_admitted_and_no_more():
