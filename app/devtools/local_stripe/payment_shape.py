@@ -18,10 +18,8 @@ CANCELABLE = (
 def as_stripe_shows(intent: PaymentIntent) -> dict[str, Any]:
     """Return the intent's JSON object, its client secret included, as in events too."""
     is_paid = intent.status == "succeeded"
-    automatic = {
-        "allow_redirects": "always" if intent.may_redirect else "never",
-        "enabled": True,
-    }
+    redirects = "always" if intent.may_redirect else "never"
+    automatic = {"allow_redirects": redirects, "enabled": True}
     return {
         "id": intent.id,
         "object": "payment_intent",
