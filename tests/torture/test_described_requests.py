@@ -2,9 +2,10 @@
 
 import pytest
 
+from tests.databases import on_sqlite
 from tests.http.described import Described
 
-pytestmark = [pytest.mark.torture, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.torture, pytest.mark.timeout(1200), on_sqlite]
 
 
 def test_thousands_of_generated_requests_are_answered_as_described(app, stripe):
