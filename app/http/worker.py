@@ -8,6 +8,7 @@ gunicorn stays in charge of processes, signals and settings; of these `bind`, `w
 """
 
 import os
+import select
 import socket
 import threading
 import time
@@ -109,6 +110,7 @@ class Listener:
     socket: socket.socket
     in_connection_overflow: bool
     del_channel: Callable[[], None]
+    handle_accept: Callable[[], None]
 
     def maintenance(self, now: float) -> None:
         """
@@ -128,7 +130,11 @@ class Listener:
         self.trigger.pull_trigger()
 
     def stop(self) -> None:
-        """Accept no more connections; other processes may go on."""
+        """Accept what the system has let in already, and no more; other processes may go on."""
+        waiting = select.poll()
+        waiting.register(self._fileno, select.POLLIN)
+        while waiting.poll(0):
+            self.handle_accept()
         self.is_stopping, self.accepting = True, False
         self.poller.drop(self._fileno)
         self.del_channel()

@@ -317,6 +317,24 @@ class TestStopping:
                 assert is_closed(connection)
             worker.wait()
 
+    def test_clients_that_the_system_has_let_in_are_served(self, worker):
+        blocked, may_go_on = threading.Event(), threading.Event()
+
+        def block():
+            blocked.set()
+            may_go_on.wait(LONG)
+
+        worker.notify = block
+        with ExitStack() as stack:
+            clients = [stack.enter_context(connected(worker, GET)) for _ in range(5)]
+            blocked.wait(LONG)
+            worker.stop()
+            may_go_on.set()
+
+            heads = [read(each)[0] for each in clients]
+
+        assert all(head.startswith("HTTP/1.1 200 ") for head in heads)
+
     def test_a_request_that_has_begun_may_be_completed(self):
         with served(echo) as worker, connected(worker, HALF_A_BODY) as connection:
             assert ask(worker, GET)[0].startswith("HTTP/1.1 200 ")  # so the half has been read
