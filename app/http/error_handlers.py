@@ -37,10 +37,10 @@ from app.errors import (
     WrongType,
 )
 from app.extensions import bound, db
+from app.http.negotiation import JSON_API
 from app.security.crypto import SecretUnreadable
 from app.security.logs import log
 
-JSON_API = "application/vnd.api+json"
 REFUSALS: dict[int, tuple[type[ServiceError], str]] = {
     404: (NotFound, "There is nothing at this address."),
     405: (MethodNotAllowed, "This method is not allowed here."),

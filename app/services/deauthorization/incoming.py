@@ -91,14 +91,7 @@ def _handle(event: StripeEvent, lookup: AccountLookup) -> bool:
         lock_accounts(session, event.account)
         if not apply(session, event, lookup):
             return False
-        session.add(
-            StripeWebhookEvent(
-                id=event.id,
-                type=event.type,
-                livemode=event.account.livemode,
-                stripe_user_id=event.account.account_id,
-            )
-        )
+        session.add(event.to_row())
         return True
 
 
