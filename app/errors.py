@@ -68,6 +68,13 @@ class Unauthenticated(ServiceError, status=401, code="unauthenticated"):
         )
 
 
+class SessionEnded(Unauthenticated):
+    """The token is one of ours, but its session or its user may not go on."""
+
+    def __init__(self) -> None:
+        super().__init__("The session has ended. Please sign in again.")
+
+
 class Forbidden(ServiceError, status=403, code="forbidden"):
     """The caller is known and may not do this."""
 

@@ -17,7 +17,7 @@ from app.auth.policy import ADMIN, ANYONE, Caller, Right
 from app.auth.tokens import read_token
 from app.db.compiled import CompiledSelect
 from app.db.reads import read
-from app.errors import Forbidden, Internal, Unauthenticated
+from app.errors import Forbidden, Internal, SessionEnded, Unauthenticated
 from app.models import EndedSession, User
 
 COOKIE = "console_token"  # holds the access token of somebody who signed in at the console
@@ -135,7 +135,7 @@ def caller_of(token: str, *token_types: str) -> Caller:
         },
     )
     if not found:
-        raise Unauthenticated("The session has ended. Please sign in again.")
+        raise SessionEnded()
     return Caller(
         id=said.user_id,
         is_admin=found[0].is_admin,

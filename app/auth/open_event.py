@@ -22,7 +22,7 @@ from app.auth.policy import Caller
 from app.db.compiled import CompiledSelect
 from app.db.reads import read
 from app.db.types import FIRST_OWN_ID, UTCDateTime
-from app.errors import Unauthenticated
+from app.errors import SessionEnded
 from app.extensions import bound
 from app.models import EndedSession, ImportedRow, User
 
@@ -117,7 +117,7 @@ def caller_of(token: ForeignToken) -> Caller:
         },
     )
     if not found:
-        raise Unauthenticated("The session has ended. Please sign in again.")
+        raise SessionEnded()
     return Caller(
         id=token.user_id,
         session_id=token.session_id,

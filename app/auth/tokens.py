@@ -12,13 +12,13 @@ import jwt
 from jwt.exceptions import ExpiredSignatureError, PyJWTError
 
 from app.auth.policy import Caller
+from app.db.types import LARGEST_ID
 from app.errors import Unauthenticated
 from app.extensions import bound
 
 NOT_VALID = "The token is not valid. Please sign in again."
 EXPIRED = "The session has expired. Please sign in again."
 CLAIMS = {"iat", "nbf", "jti", "exp", "identity", "fresh", "type", "csrf"}
-LARGEST_ID = 2**31 - 1
 LIFETIMES = {"access": timedelta(hours=24), "refresh": timedelta(days=30)}
 FRESH = timedelta(minutes=5)  # how long a password that was given counts
 CLOCKS_APART = timedelta(seconds=30)  # how far ahead the clock of another instance may be

@@ -37,9 +37,10 @@ from app.errors import (
     WrongType,
 )
 from app.extensions import bound, db
+from app.http.negotiation import JSON_API
+from app.security.crypto import SecretUnreadable
 from app.security.logs import log
 
-JSON_API = "application/vnd.api+json"
 REFUSALS: dict[int, tuple[type[ServiceError], str]] = {
     404: (NotFound, "There is nothing at this address."),
     405: (MethodNotAllowed, "This method is not allowed here."),
@@ -60,6 +61,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(IntegrityError, _refuse_conflict)
     app.register_error_handler(DBAPIError, _tell_database)
     app.register_error_handler(TimeoutError, _tell_database)
+    app.register_error_handler(SecretUnreadable, _tell_unreadable)
     app.register_error_handler(Exception, _fail)
 
 
@@ -174,6 +176,13 @@ def _tell_database(error: Exception) -> Response:
     db.session.rollback()
     log.error("database", kind=type(getattr(error, "orig", None) or error).__name__, exc_info=True)
     return respond(Unavailable())
+
+
+def _tell_unreadable(error: SecretUnreadable) -> Response:
+    """The operator has to add a key, which the log says; nobody else can do anything about it."""
+    db.session.rollback()
+    log.error("secret unreadable", reason=str(error))
+    return respond(Internal())
 
 
 def _fail(error: Exception) -> Response:

@@ -11,9 +11,9 @@ from flask import Flask, Response, current_app, g, request
 from sqlalchemy import select
 
 from app.db.reads import read
+from app.db.types import LARGEST_ID
 from app.models import PaymentIntent, StripeAuthorization
 
-LARGEST_ID = 2**31 - 1
 # The event of what else an address may name.
 OWNERS: dict[str, Any] = {"authorization": StripeAuthorization, "payment": PaymentIntent}
 

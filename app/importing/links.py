@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
 from app.importing.facts import LinkFacts, Mapped, Refused, Remark, check_id, refuse
+from app.services.platform.keys import LONGEST_KEY
 
 FIELDS = (
     "event_id",
@@ -19,7 +20,6 @@ FIELDS = (
 IDENTITY = ("event_id", "livemode", "stripe_user_id")
 ACCOUNT = re.compile(r"acct_[A-Za-z0-9_]{1,250}", re.ASCII)
 MODE = re.compile(r"(?:sk|rk|pk)_(live|test)_", re.ASCII)
-LONGEST_KEY = 500
 
 
 def livemode_of(key: str | None) -> bool | None:

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.db.clock import database_now
-from app.errors import NotFound, ServiceError, Unauthenticated
+from app.errors import NotFound, ServiceError, SessionEnded
 from app.importing import target
 from app.importing.deletions import delete_events
 from app.importing.events import map_event
@@ -148,7 +148,7 @@ def refuse_ended(found: Found) -> None:
 def gone(kind: str) -> ServiceError:
     """Return the refusal for a caller or an event that is no longer there."""
     if kind == target.USERS:
-        return Unauthenticated("The session has ended. Please sign in again.")
+        return SessionEnded()
     return NotFound(THERE_IS_NONE, field="event")
 
 

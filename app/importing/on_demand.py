@@ -20,7 +20,7 @@ from app.importing.facts import SettingsFacts
 from app.importing.lookup import Found, gone, read_found, refuse_ended, write_found
 from app.importing.platform_keys import PREFIXES, choose_settings, map_keys
 from app.importing.source import Source, SourceError
-from app.importing.subjects import Subject, find_event, find_user
+from app.importing.subjects import Subject, find_event_subject, find_user_subject
 from app.security.bulkhead import Bulkhead, BulkheadFull
 from app.security.logs import log
 
@@ -104,9 +104,9 @@ class OnDemand:
     def _subjects(self, event: str | None, user_id: int | None) -> list[Subject]:
         """Return what of event and user is theirs, and not known to be unknown there."""
         wanted = []
-        if event is not None and (subject := find_event(event)):
+        if event is not None and (subject := find_event_subject(event)):
             wanted.append(subject)
-        if user_id is not None and (subject := find_user(user_id)):
+        if user_id is not None and (subject := find_user_subject(user_id)):
             wanted.append(subject)
         return [each for each in wanted if not (each.is_unknown and self._is_remembered(each))]
 

@@ -30,7 +30,7 @@ class Subject:
         return self.age is None
 
 
-def find_event(reference: str) -> Subject | None:
+def find_event_subject(reference: str) -> Subject | None:
     """Return the event if it is theirs; None if it is ours, or can be nobody's."""
     if NUMBER.fullmatch(reference):
         key: int | str = read_id(reference)
@@ -43,7 +43,7 @@ def find_event(reference: str) -> Subject | None:
     return _subject(target.EVENTS, reference, found)
 
 
-def find_user(user_id: int) -> Subject | None:
+def find_user_subject(user_id: int) -> Subject | None:
     """Return the user if it is theirs; None if it is ours, or can be nobody's."""
     if not 0 < user_id < FIRST_OWN_ID:
         return None

@@ -1,6 +1,6 @@
 """What all writing of imported rows shares: the run, and what is kept of what was brought."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.db.clock import database_now
-from app.importing.facts import Remark
+from app.importing.facts import Mapped, Remark
 from app.importing.merging import Digester
 from app.importing.report import Report
 from app.models import ImportedRow
@@ -74,6 +74,32 @@ def insert_new(session: Session, model: Any, rows: list[dict[str, Any]]) -> set[
         return set()
     statement = _insert(session, model.__table__).on_conflict_do_nothing()
     return set(_execute_in_bulk(session, statement, rows))
+
+
+def bring_new(
+    run: Run,
+    table: str,
+    model: Any,
+    fields: Sequence[str],
+    fresh: Mapping[int, Mapped],
+    rows: list[dict[str, Any]],
+    taken: Remark,
+) -> set[int]:
+    """
+    Insert the *rows* that *fresh* becomes, remember what has come, and report on it.
+
+    Return the ids of those that went in; the others are refused, with *taken* for the reason.
+    """
+    inserted = insert_new(run.session, model, rows)
+    digests = {row_id: run.digester.pack(fields, fresh[row_id].values) for row_id in inserted}
+    remember(run.session, table, digests)
+    for row_id, result in fresh.items():
+        if row_id in inserted:
+            run.report.count(table, "imported")
+            run.report.tell(table, row_id, result.remarks)
+        else:
+            run.report.refuse(table, row_id, taken)
+    return inserted
 
 
 def insert_quietly(session: Session, model: Any, rows: list[dict[str, Any]]) -> None:

@@ -5,6 +5,7 @@ import binascii
 
 from app.auth.passwords import encode_imported_hash
 from app.importing.facts import Mapped, Omitted, Refused, Remark, UserFacts, check_id, refuse
+from app.services.users import LONGEST_EMAIL
 
 FIELDS = (
     "email",
@@ -17,7 +18,6 @@ FIELDS = (
     "deleted_at",
 )
 ADMIN_FIELDS = ("is_admin", "is_super_admin")
-LONGEST_EMAIL = 254  # RFC 5321, as corrected by erratum 1690
 HASH_BYTES = 64
 LONGEST_HASH = 255  # our column
 NO_PASSWORD = "imported without a password"  # no hash: opens no account  # nosec B105

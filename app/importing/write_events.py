@@ -82,16 +82,8 @@ def _insert(run: Run, fresh: Mapping[int, Mapped]) -> None:
         }
         for event_id, result in fresh.items()
     ]
-    inserted = target.insert_new(run.session, Event, rows)
-    digests = {event_id: run.digester.pack(FIELDS, fresh[event_id].values) for event_id in inserted}
-    target.remember(run.session, TABLE, digests)
-    for event_id, result in fresh.items():
-        if event_id in inserted:
-            run.report.count(TABLE, "imported")
-            run.report.tell(TABLE, event_id, result.remarks)
-        else:
-            taken = Remark("identifier-taken", "not imported: another was created just now")
-            run.report.refuse(TABLE, event_id, taken)
+    taken = Remark("identifier-taken", "not imported: another was created just now")
+    target.bring_new(run, TABLE, Event, FIELDS, fresh, rows, taken)
 
 
 def _update(

@@ -133,22 +133,14 @@ def _find_obstacle(
 
 def _insert(run: Run, fresh: Mapping[int, Mapped], platform: Platform) -> None:
     rows = [link_row(key, result.values, platform, run.moment) for key, result in fresh.items()]
-    inserted = target.insert_new(run.session, StripeAuthorization, rows)
-    packed = {key: run.digester.pack(FIELDS, fresh[key].values) for key in inserted}
-    target.remember(run.session, TABLE, packed)
+    taken = Remark("linked-here", "not imported: its event was linked here just now")
+    inserted = target.bring_new(run, TABLE, StripeAuthorization, FIELDS, fresh, rows, taken)
     attempts = [
         attempt_row(link_id, result.values, run.moment)
         for link_id, result in fresh.items()
         if link_id in inserted and result.values["stripe_auth_code"] is not None
     ]
     target.insert_quietly(run.session, StripeLinkAttempt, attempts)
-    for link_id, result in fresh.items():
-        if link_id in inserted:
-            run.report.count(TABLE, "imported")
-            run.report.tell(TABLE, link_id, result.remarks)
-        else:
-            taken = Remark("linked-here", "not imported: its event was linked here just now")
-            run.report.refuse(TABLE, link_id, taken)
 
 
 def _update(run: Run, ours: StripeAuthorization, result: Mapped | Refused, digests: str) -> None:

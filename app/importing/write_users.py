@@ -87,23 +87,11 @@ def _insert(run: Run, fresh: Mapping[int, Mapped]) -> None:
         }
         for user_id, result in fresh.items()
     ]
-    inserted = target.insert_new(run.session, User, rows)
-    target.remember(
-        run.session,
-        TABLE,
-        {
-            user_id: run.digester.pack(FIELDS, result.values)
-            for user_id, result in fresh.items()
-            if user_id in inserted
-        },
-    )
+    taken = Remark("address-taken", "not imported: somebody else was created just now")
+    inserted = target.bring_new(run, TABLE, User, FIELDS, fresh, rows, taken)
     for user_id, result in fresh.items():
         if user_id in inserted:
-            run.report.count(TABLE, "imported")
-            _tell(run, user_id, result)
-        else:
-            taken = Remark("address-taken", "not imported: somebody else was created just now")
-            run.report.refuse(TABLE, user_id, taken)
+            _note_administrator(run, user_id, result)
 
 
 def _update(
@@ -132,7 +120,8 @@ def _update(
     if merged.digests != digests:
         target.remember(run.session, TABLE, {user_id: merged.digests})
     run.report.count(TABLE, "updated" if merged.changes else "unchanged")
-    _tell(run, user_id, Mapped(result.values, tuple(remarks)), merged.conflicts)
+    _note_administrator(run, user_id, result)
+    tell_merged(run, TABLE, user_id, remarks, merged.conflicts)
 
 
 def _changes(changes: Mapping[str, Any], run: Run) -> dict[str, Any]:
@@ -145,10 +134,9 @@ def _changes(changes: Mapping[str, Any], run: Run) -> dict[str, Any]:
     return values
 
 
-def _tell(run: Run, user_id: int, result: Mapped, conflicts: Sequence[str] = ()) -> None:
+def _note_administrator(run: Run, user_id: int, result: Mapped) -> None:
     if result.values["is_admin"] or result.values["is_super_admin"]:
         run.report.administrators.append((user_id, result.values["email"]))
-    tell_merged(run, TABLE, user_id, result.remarks, conflicts)
 
 
 def tell_merged(

@@ -82,14 +82,8 @@ def finish(event: str) -> ResponseReturnValue:
         state=trip.state,
         timeout=bound("config").stripe_timeout,
     )
-    try:
-        link_account(wanted, bound("stripe"))
-    except ServiceError as refusal:
-        if refusal.code == "onboarding-incomplete":
-            return redirect(trip.authorize_url, 303)
-        flash(refusal.detail, "bad")
-    else:
-        flash("Stripe account connected.", "good")
+    if _link(wanted) == "onboarding-incomplete":
+        return redirect(trip.authorize_url, 303)
     return redirect(f"/events/{found.identifier}", 303)
 
 
@@ -103,13 +97,20 @@ def use_account(event: str) -> ResponseReturnValue:
         account_id=request.form.get("account", "")[:255],
         timeout=bound("config").stripe_timeout,
     )
+    _link(wanted)
+    return redirect(f"/events/{found.identifier}", 303)
+
+
+def _link(wanted: LinkRequest) -> str | None:
+    """Link the account, and say so on the next page; return the code of a refusal."""
     try:
         link_account(wanted, bound("stripe"))
     except ServiceError as refusal:
-        flash(refusal.detail, "bad")
-    else:
-        flash("Stripe account connected.", "good")
-    return redirect(f"/events/{found.identifier}", 303)
+        if refusal.code != "onboarding-incomplete":
+            flash(refusal.detail, "bad")
+        return refusal.code
+    flash("Stripe account connected.", "good")
+    return None
 
 
 def pay_for_test(event: str) -> ResponseReturnValue:

@@ -122,6 +122,18 @@ def test_an_account_that_stripe_does_not_know_as_connected_is_done(unlink, linke
     assert owed() == []
 
 
+def test_a_platform_key_that_does_not_open_leaves_the_deauthorization_pending(unlink, linked):
+    with transaction() as session:
+        setting = session.get_one(Setting, 1)
+        setting.sealed_stripe_test_secret_key = setting.sealed_stripe_test_client_id
+
+    response = unlink(linked)
+
+    assert response.json["meta"]["deauthorization"] == "pending"
+    (pending,) = owed()
+    assert (pending.needs_person, pending.error_code) == (True, "secret-unreadable")
+
+
 def test_an_unknown_application_is_not_done_and_needs_a_person(unlink, linked):
     with transaction() as session:
         session.get_one(StripeAuthorization, int(linked)).client_id = "ca_of_another_platform"

@@ -11,7 +11,7 @@ from app.clients.stripe.outcomes import (
     AccountUnknown,
     KeyLacksPermission,
 )
-from app.clients.stripe.reading import MAINTENANCE, ONBOARDING, PAYING, Reading
+from app.clients.stripe.reading import ACCOUNT_ID, MAINTENANCE, ONBOARDING, PAYING, Reading
 from app.clients.stripe.transport import Answer
 from app.clients.stripe.values import (
     AccountLink,
@@ -24,7 +24,6 @@ from app.clients.stripe.values import (
 from app.errors import StripeRefused
 from app.security.redaction import plain_text
 
-_ACCOUNT_ID = re.compile(r"acct_[A-Za-z0-9]{1,64}")
 _INTENT_ID = re.compile(r"pi_[A-Za-z0-9_]{1,100}")
 _CURRENCY = re.compile(r"[a-z]{3}")
 _STATUS = re.compile(r"[a-z_]{1,40}")
@@ -55,7 +54,7 @@ def judge_account(answer: Answer, account_id: str, *, hide: Iterable[str]) -> Ac
 def judge_new_account(answer: Answer, *, hide: Iterable[str]) -> str:
     """Return the id of an account that was created, or of the platform itself."""
     reading = Reading(answer, ONBOARDING, hide)
-    return _text(reading, _require_done(reading), "id", _ACCOUNT_ID)
+    return _text(reading, _require_done(reading), "id", ACCOUNT_ID)
 
 
 def judge_accounts(answer: Answer, *, hide: Iterable[str]) -> AccountPage:
@@ -136,7 +135,7 @@ def _page(
 
 
 def _listed_account(reading: Reading, content: dict[str, Any]) -> ListedAccount:
-    return ListedAccount(_text(reading, content, "id", _ACCOUNT_ID), _metadata(content))
+    return ListedAccount(_text(reading, content, "id", ACCOUNT_ID), _metadata(content))
 
 
 def _intent(reading: Reading, content: dict[str, Any]) -> PaymentIntent:

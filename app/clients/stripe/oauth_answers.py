@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from app.clients.stripe.outcomes import AccountControlled
-from app.clients.stripe.reading import LINKING, MAINTENANCE, Reading
+from app.clients.stripe.reading import ACCOUNT_ID, LINKING, MAINTENANCE, Reading
 from app.clients.stripe.transport import Answer
 from app.clients.stripe.values import (
     ConnectedAccount,
@@ -14,7 +14,6 @@ from app.clients.stripe.values import (
 )
 from app.errors import StripeError, StripeModeMismatch, StripeRefused
 
-_ACCOUNT_ID = re.compile(r"acct_[A-Za-z0-9]{1,64}")
 CONTROLLED = "no_deauth_on_controlled_account"
 _TOKEN = re.compile(r"[!-~]{1,500}")
 _TOKENS = ("access_token", "refresh_token", "stripe_publishable_key")
@@ -127,7 +126,7 @@ def _mode_mismatch(reading: Reading, livemode: bool) -> StripeModeMismatch:
 
 def _granted(reading: Reading, content: dict[str, Any], livemode: bool) -> ConnectedAccount:
     account_id = content.get("stripe_user_id")
-    if not isinstance(account_id, str) or not _ACCOUNT_ID.fullmatch(account_id):
+    if not isinstance(account_id, str) or not ACCOUNT_ID.fullmatch(account_id):
         raise reading.unreadable("no account id")
     unusable = [name for name in _TOKENS if not _is_token_or_missing(content.get(name))]
     if unusable or not isinstance(content.get("livemode"), bool):

@@ -23,6 +23,7 @@ from app.errors import (
 from app.security.redaction import plain_text
 from app.security.strict_json import read_json
 
+ACCOUNT_ID = re.compile(r"acct_[A-Za-z0-9]{1,64}")
 _NAMED_ACCOUNT = re.compile(rb'"stripe_user_id"\s*:\s*"(acct_[A-Za-z0-9]{1,64})"')
 
 _ASK = "please ask the administrator"

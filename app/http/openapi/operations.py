@@ -6,6 +6,7 @@ from typing import Any
 
 from app.auth.policy import ANYONE, Right
 from app.errors import ServiceError
+from app.http.negotiation import JSON_API
 from app.http.openapi import headers
 from app.http.openapi.components import Components, Json
 from app.http.openapi.examples import with_example
@@ -16,7 +17,6 @@ from app.http.routing import Route
 from app.jsonapi.query import DEFAULT_SIZE, LARGEST_SIZE
 from app.jsonapi.resources import RelationshipResource, StrictResource
 
-JSON_API = "application/vnd.api+json"
 WHO = {
     "ANYONE": "Anybody.",
     "USER": "Signed-in users.",

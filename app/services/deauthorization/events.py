@@ -11,7 +11,7 @@ from app.clients.stripe.reading import parse_object
 from app.clients.stripe.signatures import is_signed
 from app.errors import BadRequest, MalformedJson
 from app.extensions import db
-from app.models import Setting
+from app.models import Setting, StripeWebhookEvent
 from app.services.accounts.links import AccountKey
 
 DEAUTHORIZED, UPDATED = "account.application.deauthorized", "account.updated"
@@ -41,6 +41,15 @@ class StripeEvent:
     def is_about_payment(self) -> bool:
         """Whether something happened to a payment intent."""
         return self.type.startswith(PAYMENT)
+
+    def to_row(self) -> StripeWebhookEvent:
+        """Return the row that makes the event known as handled."""
+        return StripeWebhookEvent(
+            id=self.id,
+            type=self.type,
+            livemode=self.account.livemode,
+            stripe_user_id=self.account.account_id,
+        )
 
 
 def read_event(body: bytes, signature: str | None) -> StripeEvent | None:

@@ -44,7 +44,9 @@ def receive(body: bytes, signature: str | None, stripe: StripeConnect) -> None:
     lookup = fetch_account(event.account, stripe, timeout=CONFIRMING)
     try:
         if not _handle(event, lookup):
-            log.warning("event to be sent again", event_id=event.id, account=event.account[0])
+            log.warning(
+                "event to be sent again", stripe_event_id=event.id, account=event.account[0]
+            )
             raise Unavailable
     except IntegrityError:
         if not _is_known(event.id):  # another delivery of the same event was handled just now
@@ -89,14 +91,7 @@ def _handle(event: StripeEvent, lookup: AccountLookup) -> bool:
         lock_accounts(session, event.account)
         if not apply(session, event, lookup):
             return False
-        session.add(
-            StripeWebhookEvent(
-                id=event.id,
-                type=event.type,
-                livemode=event.account.livemode,
-                stripe_user_id=event.account.account_id,
-            )
-        )
+        session.add(event.to_row())
         return True
 
 

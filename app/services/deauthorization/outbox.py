@@ -17,6 +17,7 @@ from app.db.clock import current_time
 from app.db.transactions import transaction
 from app.errors import StripeError
 from app.models import Setting, StripeDeauthorization
+from app.security.crypto import SecretUnreadable
 from app.security.logs import log
 from app.services import audit
 from app.services import outbox as generic
@@ -121,7 +122,12 @@ def _claim(deauthorization_id: int, timeout: float, known_tries: int | None) -> 
             session.delete(row)
             return "pending"
         setting = session.get_one(Setting, 1, populate_existing=True)
-        secret_key = platform_of(setting, account.livemode).secret_key
+        try:
+            secret_key = platform_of(setting, account.livemode).secret_key
+        except SecretUnreadable as error:  # the link is erased already, so the request goes on
+            log.error("secret unreadable", reason=str(error))
+            generic.postpone(row, now, "secret-unreadable")
+            return "pending"
         if not secret_key:
             generic.postpone(row, now, "stripe-not-configured")
             return "pending"

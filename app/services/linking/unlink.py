@@ -18,8 +18,7 @@ from app.services.deauthorization import outbox
 from app.services.events.queries import lock_event
 from app.services.events.theirs import confirm_event
 from app.services.linking.attempts import refuse_while_linking
-
-NOT_LINKED = "No Stripe account is connected here."
+from app.services.linking.links import NOT_LINKED
 
 
 def unlink_account(

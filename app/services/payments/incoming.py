@@ -8,7 +8,7 @@ from app.clients.stripe import PaymentIntent as StripeIntent
 from app.db.reads import read, read_time
 from app.db.transactions import transaction
 from app.errors import StripeError, Unavailable
-from app.models import PaymentIntent, StripeWebhookEvent
+from app.models import PaymentIntent
 from app.security.logs import log
 from app.services.deauthorization.events import StripeEvent
 from app.services.payments.complete import apply_intent
@@ -34,16 +34,9 @@ def receive(event: StripeEvent, stripe: StripeConnect) -> None:
         with transaction() as session:
             if intent is not None:
                 apply_intent(session, payment_id, intent, asked_at)
-            session.add(
-                StripeWebhookEvent(
-                    id=event.id,
-                    type=event.type,
-                    livemode=event.account.livemode,
-                    stripe_user_id=event.account.account_id,
-                )
-            )
+            session.add(event.to_row())
     except IntegrityError:  # another delivery of the same event was handled just now
-        log.info("event handled twice", event_id=event.id)
+        log.info("event handled twice", stripe_event_id=event.id)
 
 
 def _find(event: StripeEvent) -> int | None:
@@ -76,5 +69,7 @@ def _ask(event: StripeEvent, stripe: StripeConnect) -> StripeIntent | None:
     except AccountNotConnected:
         return None
     except StripeError as error:
-        log.warning("payment not read", event_id=event.id, code=error.code, cause=error.cause)
+        log.warning(
+            "payment not read", stripe_event_id=event.id, code=error.code, cause=error.cause
+        )
         raise Unavailable from None
