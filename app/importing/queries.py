@@ -106,6 +106,19 @@ class Queries:
             return None
         return "SELECT count(*) FROM users_groups_roles WHERE user_id IS NULL OR NOT accepted"
 
+    def without_counterpart(self) -> dict[tuple[str, str], str]:
+        """Return, by table and label, statements that count what nothing here stands for."""
+        wanted = (
+            ("users", "is_sales_admin", "x.is_sales_admin", "rights of sales administrators"),
+            ("users", "is_marketer", "x.is_marketer", "rights of marketers"),
+            ("events", "privacy", "x.privacy = 'private'", "marks of private events"),
+        )
+        return {
+            (table, label): f"SELECT count(*) FROM {table} x WHERE {condition}"
+            for table, column, condition, label in wanted
+            if column in self._columns[table]
+        }
+
     def links(self, where: str = "true") -> str:
         """Select LinkFacts, those of one event together."""
         code = self._or("a", "stripe_authorizations", "stripe_auth_code", "NULL")

@@ -31,8 +31,9 @@ class Report:
             self.counts[table, what] += number
 
     def omit(self, table: str, label: str, number: int = 1) -> None:
-        """Count rows that are left out on purpose."""
-        self.omitted[table, label] += number
+        """Count what is left out on purpose."""
+        if number:
+            self.omitted[table, label] += number
 
     def refuse(self, table: str, row_id: int, *remarks: Remark) -> None:
         """Report a row, or a change of one, that could not come."""

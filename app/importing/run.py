@@ -109,6 +109,9 @@ def _run(source: Source, options: Options, report: Report, track: Any, begin: Tr
         _import_settings(run, source, options.settings_id)
     with _step(begin):
         _import_links(run, source, track)
+    for (table, label), statement in source.queries.without_counterpart().items():
+        [(number,)] = source.rows(statement)
+        run.report.omit(table, label, number)
     _delete_events(run, source, begin, at_once=options.is_dry_run)
     with _step(begin):
         for table in (target.USERS, target.EVENTS, target.LINKS):

@@ -24,7 +24,8 @@ CREATE EXTENSION IF NOT EXISTS citext;
 CREATE TABLE users (
     salt varchar(128), id serial PRIMARY KEY, _email citext NOT NULL UNIQUE,
     _password varchar(128) NOT NULL, facebook_login_hash varchar, reset_password varchar(128),
-    is_super_admin boolean, is_admin boolean, is_sales_admin boolean, is_verified boolean,
+    is_super_admin boolean, is_admin boolean, is_sales_admin boolean, is_marketer boolean,
+    is_verified boolean,
     is_blocked boolean NOT NULL DEFAULT false, was_registered_with_order boolean,
     first_name varchar, created_at timestamptz DEFAULT now(), deleted_at timestamptz
 );
@@ -238,7 +239,9 @@ def fill_with_faults(source: OpenEvent) -> None:
 
 def _add_users(source: OpenEvent) -> None:
     source.add_user(1, "Owner@Example.com", "correct horse")
-    source.add_user(2, "organizer@example.com", "p\u00e4ssw\u00f6rd-\ufb01n-2099")
+    source.add_user(
+        2, "organizer@example.com", "p\u00e4ssw\u00f6rd-\ufb01n-2099", is_sales_admin=True
+    )
     source.add_user(3, "coorganizer@example.com", is_verified=None, created_at=None)
     source.add_user(4, "admin@example.com", "administrator", is_admin=True)
     source.add_user(5, "super@example.com", is_super_admin=True, is_admin=None)
@@ -254,7 +257,7 @@ def _add_users(source: OpenEvent) -> None:
     source.add_user(15, "saltless@example.com", salt=None)
     source.add_user(16, "hashless@example.com", _password="")
     source.add_user(17, "short@example.com", _password="c2hvcnQ=")
-    source.add_user(18, "buyer@example.com", was_registered_with_order=True)
+    source.add_user(18, "buyer@example.com", was_registered_with_order=True, is_marketer=True)
 
 
 def _add_events(source: OpenEvent) -> None:

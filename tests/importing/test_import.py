@@ -252,6 +252,19 @@ def test_no_secret_and_no_address_is_told_or_kept_in_clear(broken, bring):
     assert "owner@example.com" not in found.output
 
 
+def test_what_nothing_here_stands_for_is_counted(broken, bring):
+    found = bring()
+
+    for line in (
+        "users: left out 1 rights of sales administrators",
+        "users: left out 1 rights of marketers",
+        "events: left out 1 marks of private events",
+        "users_events_roles: left out 1 roles named moderator",
+        "users_events_roles: left out 2 group roles not accepted, or without an account",
+    ):
+        assert line in found.output.splitlines(), found.output
+
+
 def test_the_accounts_of_links_that_cannot_come_are_named_since_their_grants_go_on(broken, bring):
     found = bring()
 
