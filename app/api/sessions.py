@@ -27,11 +27,11 @@ def sign_in() -> ResponseReturnValue:
     rate_limits().take(attempts_from(client_address()))
     body = _read_body()
     email, password = body.get("email") or body.get("username"), body.get("password")
-    account = sessions.sign_in(_text(email), _text(password), client_address())
+    user = sessions.sign_in(_text(email), _text(password), client_address())
     session_id = tokens.new_session_id()
-    answer = {"access_token": tokens.issue_access_token(account, session_id, is_fresh=True)}
+    answer = {"access_token": tokens.issue_access_token(user, session_id, is_fresh=True)}
     if _flag(body, "remember-me") and _flag(body, "include-in-response"):
-        answer["refresh_token"] = tokens.issue_refresh_token(account, session_id)
+        answer["refresh_token"] = tokens.issue_refresh_token(user, session_id)
     return jsonify(answer)
 
 

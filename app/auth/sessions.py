@@ -8,7 +8,7 @@ from sqlalchemy import delete, select, update
 from app.auth import passwords
 from app.auth.policy import Caller
 from app.auth.rate_limits import passwords_for, passwords_from, rate_limits
-from app.auth.tokens import LIFETIMES, Account
+from app.auth.tokens import LIFETIMES, SessionUser
 from app.db.clock import database_now
 from app.db.reads import read
 from app.db.transactions import transaction
@@ -20,7 +20,7 @@ PURGED_AT_ONCE = 1000
 
 
 class InvalidCredentials(Unauthenticated):
-    """There is no such account, or its password is another one: nobody is told which."""
+    """There is no such user, or the password is wrong; the answer never says which."""
 
     is_plain = True
 
@@ -28,29 +28,29 @@ class InvalidCredentials(Unauthenticated):
         super().__init__("Invalid Credentials")
 
 
-ACCOUNT = select(User.id, User.password_hash, User.session_generation).where(
+USER = select(User.id, User.password_hash, User.session_generation).where(
     ~User.is_blocked, User.deleted_at.is_(None)
 )
 
 
-def sign_in(email: str, password: str, address: str) -> Account:
+def sign_in(email: str, password: str, address: str) -> SessionUser:
     """
-    Return the account that *email* and *password* open, for somebody at the network *address*.
+    Return the user with *email* and *password*, who signs in from the network *address*.
 
     No connection to the database is held while the password is verified. Raises InvalidCredentials
     (after the same time, whatever is wrong) and RateLimited.
     """
     email = normalize_email(email)
-    found = read(ACCOUNT.where(User.email == email)) if email.isprintable() else ()
-    account: Any = next(iter(found), None)
-    _verify(account, password, _counted_as(account.id) if account else email, address)
-    verified: Account = account
+    found = read(USER.where(User.email == email)) if email.isprintable() else ()
+    user: Any = next(iter(found), None)
+    _verify(user, password, _counted_as(user.id) if user else email, address)
+    verified: SessionUser = user
     return verified
 
 
 def sign_in_again(caller: Caller, password: str, address: str) -> None:
     """Check that *password* is the caller's own. Raises InvalidCredentials and RateLimited."""
-    found = read(ACCOUNT.where(User.id == caller.id))
+    found = read(USER.where(User.id == caller.id))
     _verify(next(iter(found), None), password, _counted_as(caller.id), address)
 
 
@@ -64,8 +64,8 @@ def normalize_email(email: str) -> str:
     return email.strip().lower()
 
 
-def _verify(account: Any, password: str, counted_as: str, address: str) -> None:
-    kept: str | None = account.password_hash if account else None
+def _verify(user: Any, password: str, counted_as: str, address: str) -> None:
+    kept: str | None = user.password_hash if user else None
     limits, counters = rate_limits(), (passwords_for(counted_as), passwords_from(address))
     with passwords.admitted():
         limits.check(*counters)
@@ -73,16 +73,16 @@ def _verify(account: Any, password: str, counted_as: str, address: str) -> None:
             limits.count(*counters)
             raise InvalidCredentials
     if passwords.is_outdated(kept):
-        _rehash(account, password)
+        _rehash(user, password)
 
 
-def _rehash(account: Any, password: str) -> None:
+def _rehash(user: Any, password: str) -> None:
     """Keep the password under today's parameters, unless it was changed meanwhile."""
     made = passwords.hash_again(password)
     with transaction() as session:
         session.execute(
             update(User)
-            .where(User.id == account.id, User.password_hash == account.password_hash)
+            .where(User.id == user.id, User.password_hash == user.password_hash)
             .values(password_hash=made)
         )
 

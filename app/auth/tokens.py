@@ -26,7 +26,7 @@ CLOCKS_APART = timedelta(seconds=30)  # how far ahead the clock of another insta
 TOKEN_ID = re.compile(r"([0-9]{1,9})\.([0-9a-f]{32})\.[0-9a-f]{16}", re.ASCII)
 
 
-class Account(Protocol):
+class SessionUser(Protocol):
     """Whose tokens are issued: a user, or the caller of whom a token has told."""
 
     @property
@@ -51,9 +51,9 @@ def new_session_id() -> str:
     return secrets.token_hex(16)
 
 
-def issue_access_token(account: Account, session_id: str, *, is_fresh: bool = False) -> str:
-    """Return an access token for *account*; a fresh one says that the password was just given."""
-    return _issue("access", account, session_id, is_fresh=is_fresh)
+def issue_access_token(user: SessionUser, session_id: str, *, is_fresh: bool = False) -> str:
+    """Return an access token for *user*; a fresh one says that the password was just given."""
+    return _issue("access", user, session_id, is_fresh=is_fresh)
 
 
 def renew_access_token(caller: Caller, *, is_fresh: bool = False) -> str:
@@ -63,20 +63,20 @@ def renew_access_token(caller: Caller, *, is_fresh: bool = False) -> str:
     return issue_access_token(caller, caller.session_id, is_fresh=is_fresh)
 
 
-def issue_refresh_token(account: Account, session_id: str) -> str:
+def issue_refresh_token(user: SessionUser, session_id: str) -> str:
     """Return a token that gets further access tokens, as long as the session goes on."""
-    return _issue("refresh", account, session_id)
+    return _issue("refresh", user, session_id)
 
 
-def _issue(kind: str, account: Account, session_id: str, *, is_fresh: bool = False) -> str:
+def _issue(kind: str, user: SessionUser, session_id: str, *, is_fresh: bool = False) -> str:
     """A token names the generation of its user's sessions and its own session: both can end."""
     now = int(time())
     claims = {
         "iat": now,
         "nbf": now,
         "exp": now + int(LIFETIMES[kind].total_seconds()),
-        "jti": f"{account.session_generation}.{session_id}.{secrets.token_hex(8)}",
-        "identity": account.id,
+        "jti": f"{user.session_generation}.{session_id}.{secrets.token_hex(8)}",
+        "identity": user.id,
         "fresh": now + int(FRESH.total_seconds()) if is_fresh else False,
         "type": kind,
         "csrf": str(uuid4()),

@@ -13,7 +13,7 @@ from rich.progress import Progress
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from app.commands.output import epilog
-from app.importing.report import Report
+from app.importing.report import ImportReport
 from app.importing.run import ImportRunning, Options, UnknownSettings, run_import
 from app.importing.source import Source, SourceError, refuse_password
 from app.security.crypto import SecretUnreadable
@@ -74,7 +74,7 @@ def open_event(
     Only reads there. Run again, it brings what has changed there since, and leaves alone what was
     changed here.
     """
-    report = Report(file)
+    report = ImportReport(file)
     options = Options(
         with_admin_rights=not no_admins,
         taken=frozenset(taken),
@@ -111,7 +111,7 @@ def _progress() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
         yield track
 
 
-def _tell(report: Report, is_dry_run: bool) -> None:
+def _tell(report: ImportReport, is_dry_run: bool) -> None:
     if is_dry_run:
         click.echo("Dry run: nothing was changed.")
     for (table, what), number in report.counts.items():

@@ -8,7 +8,7 @@ from flask.cli import with_appcontext
 
 from app.commands.output import epilog, json_option, progress, show_json
 from app.security.crypto import cipher
-from app.services.rotation import Report, count_rows, rotate_secrets
+from app.services.rotation import RotationReport, count_rows, rotate_secrets
 
 
 @click.group("secrets")
@@ -55,7 +55,7 @@ def rotate(as_json: bool) -> None:
     _tell_unreadable(report)
 
 
-def _tell_unreadable(report: Report) -> None:
+def _tell_unreadable(report: RotationReport) -> None:
     for each in report.unreadable:
         click.echo(f"unreadable: {each.table} id {each.id}, {each.column}", err=True)
     if report.unreadable:

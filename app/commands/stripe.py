@@ -65,7 +65,7 @@ def reconcile(due: bool, forget: tuple[str, ...], as_json: bool) -> None:
     sys.exit(1 if report.problems else 0)
 
 
-def _tell(report: reconciling.Report, marked: dict[str, int], *, only_due: bool) -> None:
+def _tell(report: reconciling.ReconcileReport, marked: dict[str, int], *, only_due: bool) -> None:
     for account_id, count in marked.items():
         click.echo(f"Marked as done for {account_id}: {count}")
     for is_news, line in _lines(report):
@@ -77,7 +77,7 @@ def _tell(report: reconciling.Report, marked: dict[str, int], *, only_due: bool)
         click.echo(f"Needs a person: {problem}")
 
 
-def _lines(report: reconciling.Report) -> Iterator[tuple[bool, str]]:
+def _lines(report: reconciling.ReconcileReport) -> Iterator[tuple[bool, str]]:
     """Yield what to print of a run, each with whether it says that anything was done."""
     yield report.closed > 0, f"Attempts closed as interrupted: {report.closed}"
     yield (

@@ -17,7 +17,7 @@ TOKENS = ("stripe_secret_key", "stripe_refresh_token")
 
 
 @dataclass(frozen=True)
-class Platform:
+class LinkSettings:
     """What links need of our settings: the client ids by livemode, and the key of code digests."""
 
     client_ids: Mapping[bool, str | None]
@@ -33,7 +33,7 @@ class Platform:
 
 
 def link_row(
-    link_id: int, values: Mapping[str, Any], platform: Platform, moment: datetime
+    link_id: int, values: Mapping[str, Any], platform: LinkSettings, moment: datetime
 ) -> dict[str, Any]:
     """Return a new link's row: linked at *moment*, since the real time is not known."""
     return {

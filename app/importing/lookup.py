@@ -17,7 +17,7 @@ from app.importing import target
 from app.importing.deletions import delete_events
 from app.importing.events import map_event
 from app.importing.facts import EventFacts, Mapped, Unreadable, UserFacts
-from app.importing.report import Report
+from app.importing.report import ImportReport
 from app.importing.run import Options, start_run
 from app.importing.single import (
     EventWithPeople,
@@ -82,7 +82,7 @@ def _accounts_in_use(
 
 def write_found(session: Session, found: Found) -> None:
     """Write what was found, in the current transaction. Raises SecretUnreadable."""
-    run = start_run(session, Options(with_admin_rights=False), Report())
+    run = start_run(session, Options(with_admin_rights=False), ImportReport())
     run.held_fields = ADMIN_FIELDS
     if found.user is not None:
         write_users(run, [found.user], found.twins)

@@ -10,7 +10,7 @@ from app.importing.facts import Remark
 
 
 @dataclass
-class Report:
+class ImportReport:
     """
     The course of an import.
 

@@ -21,10 +21,10 @@ from app.importing import target
 from app.importing.deletions import delete_events, linked_accounts
 from app.importing.gone import report_gone
 from app.importing.ids import KINDS, keep_ids_apart
-from app.importing.link_rows import Platform
+from app.importing.link_rows import LinkSettings
 from app.importing.merging import Digester
 from app.importing.platform_keys import PREFIXES
-from app.importing.report import Report
+from app.importing.report import ImportReport
 from app.importing.source import BATCH, Source
 from app.importing.target import Run
 from app.importing.write_events import write_events
@@ -66,7 +66,7 @@ class Options:
 def run_import(
     source: Source,
     options: Options,
-    report: Report,
+    report: ImportReport,
     track: Callable[[str, int], Advance] = lambda label, total: lambda rows: None,
 ) -> None:
     """
@@ -94,7 +94,9 @@ def _rehearsal() -> Iterator[Session]:
         pass
 
 
-def _run(source: Source, options: Options, report: Report, track: Any, begin: Transaction) -> None:
+def _run(
+    source: Source, options: Options, report: ImportReport, track: Any, begin: Transaction
+) -> None:
     with _step(begin) as session:
         run = start_run(session, options, report)
         if not options.is_dry_run:
@@ -135,7 +137,7 @@ def _step(begin: Transaction) -> Iterator[Session]:
         yield session
 
 
-def start_run(session: Session, options: Options, report: Report) -> Run:
+def start_run(session: Session, options: Options, report: ImportReport) -> Run:
     """Return what importing in the current transaction needs. Raises SecretUnreadable."""
     setting = session.get_one(Setting, OUR_ROW, populate_existing=True)
     key = read_digest_key(setting, session)
@@ -187,7 +189,7 @@ def _import_settings(run: Run, source: Source, settings_id: int | None) -> None:
 def _import_links(run: Run, source: Source, track: Any) -> None:
     advance = track("Links", _count(source, target.LINKS))
     setting = run.session.get_one(Setting, OUR_ROW, populate_existing=True)
-    platform = Platform(
+    platform = LinkSettings(
         client_ids={
             livemode: getattr(setting, f"{prefix}client_id")
             for livemode, prefix in PREFIXES.items()

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.db.clock import database_now
 from app.importing.facts import Mapped, Remark
 from app.importing.merging import Digester
-from app.importing.report import Report
+from app.importing.report import ImportReport
 from app.models import ImportedRow
 
 USERS, EVENTS, LINKS, SETTINGS = "users", "events", "stripe_authorizations", "settings"
@@ -39,7 +39,7 @@ class Run:
 
     session: Session
     digester: Digester
-    report: Report
+    report: ImportReport
     moment: datetime
     with_admin_rights: bool = True
     taken: frozenset[int] = frozenset()

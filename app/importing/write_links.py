@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from app.importing import target
 from app.importing.facts import LinkFacts, Mapped, Refused, Remark, Unreadable
 from app.importing.link_rows import (
-    Platform,
+    LinkSettings,
     attempt_row,
     link_row,
     sealed_tokens,
@@ -43,7 +43,7 @@ def in_groups(
         yield batch
 
 
-def write_links(run: Run, batch: Sequence[LinkFacts | Unreadable], platform: Platform) -> None:
+def write_links(run: Run, batch: Sequence[LinkFacts | Unreadable], platform: LinkSettings) -> None:
     """Bring a batch of links, all that their events have, in the current transaction."""
     ids = [facts.id for facts in batch]
     known = target.find_known(run.session, TABLE, ids)
@@ -67,7 +67,7 @@ def write_links(run: Run, batch: Sequence[LinkFacts | Unreadable], platform: Pla
 
 
 def _judge(
-    run: Run, batch: Sequence[LinkFacts | Unreadable], platform: Platform, known: Sequence[int]
+    run: Run, batch: Sequence[LinkFacts | Unreadable], platform: LinkSettings, known: Sequence[int]
 ) -> dict[int, Mapped | Refused]:
     results: dict[int, Mapped | Refused] = {}
     for _, group in groupby(batch, key=_event_of):
@@ -131,7 +131,7 @@ def _find_obstacle(
     )
 
 
-def _insert(run: Run, fresh: Mapping[int, Mapped], platform: Platform) -> None:
+def _insert(run: Run, fresh: Mapping[int, Mapped], platform: LinkSettings) -> None:
     rows = [link_row(key, result.values, platform, run.moment) for key, result in fresh.items()]
     taken = Remark("linked-here", "not imported: its event was linked here just now")
     inserted = target.bring_new(run, TABLE, StripeAuthorization, FIELDS, fresh, rows, taken)

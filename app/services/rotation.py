@@ -24,7 +24,7 @@ BATCH = 50  # rows read at a time
 
 
 @dataclass(frozen=True)
-class Unreadable:
+class UnreadableSecret:
     """Where a secret is that no key opens, or that was sealed in another context."""
 
     table: str
@@ -33,12 +33,12 @@ class Unreadable:
 
 
 @dataclass
-class Report:
+class RotationReport:
     """How many secrets were re-encrypted, how many were so already, and which cannot be read."""
 
     rotated: int = 0
     unchanged: int = 0
-    unreadable: list[Unreadable] = field(default_factory=list)
+    unreadable: list[UnreadableSecret] = field(default_factory=list)
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Finding:
 
     changes: dict[str, tuple[Sealed, Sealed]] = field(default_factory=dict)
     unchanged: int = 0
-    unreadable: list[Unreadable] = field(default_factory=list)
+    unreadable: list[UnreadableSecret] = field(default_factory=list)
 
 
 def secret_columns() -> dict[type[Any], list[str]]:
@@ -70,7 +70,9 @@ def count_rows() -> int:
     return sum(read(count)[0][0] for count in counts)
 
 
-def rotate_secrets(cipher: Cipher, tell: Callable[[int], Any] = lambda rows: None) -> Report:
+def rotate_secrets(
+    cipher: Cipher, tell: Callable[[int], Any] = lambda rows: None
+) -> RotationReport:
     """
     Re-encrypt every secret with the first key of *cipher*; *tell* is called with
     how many rows were done.
@@ -79,7 +81,7 @@ def rotate_secrets(cipher: Cipher, tell: Callable[[int], Any] = lambda rows: Non
     for itself, and only while it still has the ciphertext that was read. So no other row is locked
     while one is waited for. What cannot be opened is left as it is, reported, and stops nothing.
     """
-    report = Report()
+    report = RotationReport()
     db.session.rollback()
     for model, columns in secret_columns().items():
         for row_ids in _batches(model):
@@ -98,7 +100,7 @@ def _batches(model: type[Any]) -> Iterator[Sequence[int]]:
 
 
 def _rotate_row(
-    report: Report, cipher: Cipher, model: type[Any], columns: list[str], row_id: int
+    report: RotationReport, cipher: Cipher, model: type[Any], columns: list[str], row_id: int
 ) -> None:
     """Compare and swap; a row that was changed in between is read again under its lock."""
     row = db.session.get(model, row_id, populate_existing=True)
@@ -130,7 +132,7 @@ def _examine(cipher: Cipher, row: Any, columns: list[str]) -> Finding:
             cipher.open(sealed, row.secret_context(column))
         except SecretUnreadable:
             name = row.__mapper__.column_attrs[column].columns[0].name
-            finding.unreadable.append(Unreadable(row.__tablename__, row.id, name))
+            finding.unreadable.append(UnreadableSecret(row.__tablename__, row.id, name))
             continue
         fresh = cipher.reseal(sealed)
         if fresh != sealed:

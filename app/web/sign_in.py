@@ -40,22 +40,22 @@ def sign_in() -> ResponseReturnValue:
         return _show(form), 422
     try:
         rate_limits().take(attempts_from(client_address()))
-        account = sessions.sign_in(form.email.data, form.password.data, client_address())
+        user = sessions.sign_in(form.email.data, form.password.data, client_address())
     except sessions.InvalidCredentials:
         return _show(form, WRONG), 401
     except RateLimited as refusal:
         return _show(form, refusal.detail), refusal.status, refusal.headers
-    return _let_in(account, form.email.data, next_page)
+    return _let_in(user, form.email.data, next_page)
 
 
 def _show(form: SignInForm, problem: str | None = None) -> str:
     return render_template("sign_in.html", form=form, problem=problem)
 
 
-def _let_in(account: tokens.Account, email: str, next_page: str) -> ResponseReturnValue:
+def _let_in(user: tokens.SessionUser, email: str, next_page: str) -> ResponseReturnValue:
     session.pop("csrf_token", None)  # of the person who used this browser before
     session["email"] = sessions.normalize_email(email)
-    token = tokens.issue_access_token(account, tokens.new_session_id(), is_fresh=True)
+    token = tokens.issue_access_token(user, tokens.new_session_id(), is_fresh=True)
     response = make_response(redirect(next_page, 303))
     response.set_cookie(
         COOKIE,

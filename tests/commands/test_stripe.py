@@ -135,13 +135,11 @@ class TestReconcile:
         assert "Deauthorizations that another process is delivering: 1" in result.stdout
         assert stripe.asked("/oauth/deauthorize") == []
 
-    def test_keys_that_cannot_be_read_are_told_in_one_line(self, run, platform):
+    def test_keys_that_cannot_be_read_are_told_in_one_line(self, run, platform, make):
+        make.link(make.event())
         with transaction() as session:
             setting = session.get_one(Setting, 1)
             setting.sealed_stripe_test_secret_key = setting.sealed_stripe_secret_key
-            session.add(
-                StripeDeauthorization(stripe_user_id="acct_1", livemode=False, client_id="ca_1")
-            )
 
         result = run("reconcile")
 

@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from app.db.transactions import transaction
 from app.extensions import db
-from app.importing.report import Report
+from app.importing.report import ImportReport
 from app.importing.run import Options, start_run
 from app.importing.single import read_event, read_user, write_event
 from app.importing.source import Source
@@ -39,7 +39,7 @@ def _fetch(app, there):
         if found is None:
             return None
         with transaction() as session:
-            run = start_run(session, WITHOUT_ADMINS, Report())
+            run = start_run(session, WITHOUT_ADMINS, ImportReport())
             write_event(run, found)
         return run
 

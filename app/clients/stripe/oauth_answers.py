@@ -8,8 +8,8 @@ from app.clients.stripe.outcomes import AccountControlled
 from app.clients.stripe.reading import ACCOUNT_ID, LINKING, MAINTENANCE, Reading
 from app.clients.stripe.transport import Answer
 from app.clients.stripe.values import (
+    CheckOutcome,
     ConnectedAccount,
-    Outcome,
     PlatformCheck,
 )
 from app.errors import StripeError, StripeModeMismatch, StripeRefused
@@ -99,7 +99,7 @@ def _is_gone(reading: Reading, account_id: str) -> bool:
     )
 
 
-def _fault_found(reading: Reading, outcome: Outcome, detail: str) -> PlatformCheck:
+def _fault_found(reading: Reading, outcome: CheckOutcome, detail: str) -> PlatformCheck:
     return PlatformCheck(outcome, detail, reading.summary)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-Outcome = Literal["ok", "wrong-key", "restricted-key", "wrong-client-id", "unreachable"]
+CheckOutcome = Literal["ok", "wrong-key", "restricted-key", "wrong-client-id", "unreachable"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class PlatformCheck:
     `unreachable` means that Stripe gave no answer to judge by. *cause* is plain text for the log.
     """
 
-    outcome: Outcome
+    outcome: CheckOutcome
     detail: str
     cause: str | None = None
 

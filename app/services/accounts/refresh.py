@@ -16,7 +16,7 @@ MOST_QUEUED = 500
 DELAY = 1.0  # seconds; the requests of a burst go first
 
 
-class Link(Protocol):
+class CheckedLink(Protocol):
     """A link's account, and when it was last read at Stripe."""
 
     @property
@@ -44,7 +44,7 @@ class RefreshScheduler:
         self._queue: dict[tuple[str, bool], None] = {}
         self._is_running = self._is_held = False
 
-    def schedule(self, link: Link) -> None:
+    def schedule(self, link: CheckedLink) -> None:
         """
         Have the account of *link* refreshed soon if what is known of it is a minute old.
 

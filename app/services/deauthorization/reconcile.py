@@ -41,7 +41,7 @@ Track = Callable[[str, Sequence[Any]], Iterable[Any]]
 
 
 @dataclass
-class Report:
+class ReconcileReport:
     """What a run has done. Each of *problems* is a sentence on something that needs a person."""
 
     closed: int = 0
@@ -59,7 +59,7 @@ class Report:
 
 def reconcile(
     stripe: StripeConnect, *, only_due: bool = False, track: Track = lambda label, items: items
-) -> Report:
+) -> ReconcileReport:
     """
     Close expired attempts, deliver pending deauthorizations, finish unclear payments, refresh
     accounts, put Open Event Server's database right where it is mirrored, and purge.
@@ -69,7 +69,7 @@ def reconcile(
     waiting for deliveries under way (at most the time of one lease). *track* may show progress.
     """
     started = read_time()
-    report = Report()
+    report = ReconcileReport()
     report.closed = sum(map(_close, track("Attempts", _expired_attempts())))
     _deliver(report, stripe, track, started if only_due else None)
     unclear_payments = unclear.find_unclear(only_due=only_due)
@@ -111,7 +111,7 @@ def _lock_event_of(session: Session, attempt_id: int) -> None:
 
 
 def _deliver(
-    report: Report, stripe: StripeConnect, track: Track, due_until: datetime | None
+    report: ReconcileReport, stripe: StripeConnect, track: Track, due_until: datetime | None
 ) -> None:
     """
     Deliver pending deauthorizations; the first, so that a lease is waited for once, not per row.
@@ -174,7 +174,7 @@ def _was_unanswered(deauthorization_id: int) -> bool:
 
 
 def _refresh_accounts(
-    report: Report, stripe: StripeConnect, track: Track, unless_since: datetime
+    report: ReconcileReport, stripe: StripeConnect, track: Track, unless_since: datetime
 ) -> None:
     """Refresh the accounts that were not refreshed for longest."""
     failures = 0

@@ -26,7 +26,7 @@ from app.services.linking import attempts
 from app.services.linking.authorization_requests import consume, release
 from app.services.linking.claim import Claim
 from app.services.linking.outcome import CompletionFacts, judge_completion, judge_failure
-from app.services.linking.source import Source, find_source
+from app.services.linking.source import LinkSource, find_source
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def _stored(
 def _store(
     session: Session,
     claim: Claim,
-    source: Source,
+    source: LinkSource,
     facts: CompletionFacts,
     link: StripeAuthorization | None,
 ) -> Completion:
@@ -220,7 +220,7 @@ def _record_connection(
         consume(session, facts.attempt.request_id, facts.now)
 
 
-def _write(link: StripeAuthorization, claim: Claim, source: Source, now: datetime) -> None:
+def _write(link: StripeAuthorization, claim: Claim, source: LinkSource, now: datetime) -> None:
     granted = source.account
     link.livemode = granted.livemode
     link.stripe_user_id = granted.account_id

@@ -14,7 +14,7 @@ from app.services.platform.identity import known_platform_id
 
 
 @dataclass(frozen=True)
-class Source:
+class LinkSource:
     """An account with its tokens, if it has any, and the application that it is connected to."""
 
     account: ConnectedAccount
@@ -24,14 +24,14 @@ class Source:
 
 def find_source(
     session: Session, claim: Claim, granted: ConnectedAccount, *, is_admin: bool
-) -> Source | None:
+) -> LinkSource | None:
     """
     Return what the link of *claim* is stored with; None if it may no longer be taken from there.
 
     The caller holds the account's lock, so what is copied stands until the transaction ends. The
     tokens are opened here, since each is sealed to its place.
     """
-    own = Source(granted, claim.platform.client_id, known_platform_id(claim.platform))
+    own = LinkSource(granted, claim.platform.client_id, known_platform_id(claim.platform))
     if claim.method == "oauth":
         return own
     account = AccountKey(granted.account_id, granted.livemode)
@@ -54,7 +54,7 @@ def _find_link(
     return session.scalars(newest.execution_options(populate_existing=True)).one_or_none()
 
 
-def _copy(link: StripeAuthorization) -> Source:
+def _copy(link: StripeAuthorization) -> LinkSource:
     account = ConnectedAccount(
         account_id=link.stripe_user_id,
         livemode=link.livemode,
@@ -63,4 +63,4 @@ def _copy(link: StripeAuthorization) -> Source:
         refresh_token=link.stripe_refresh_token,
         publishable_key=link.stripe_publishable_key,
     )
-    return Source(account, link.client_id, link.platform_account_id)
+    return LinkSource(account, link.client_id, link.platform_account_id)

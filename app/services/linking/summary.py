@@ -13,7 +13,7 @@ RECENTLY = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class LinkSummary:
     """A link of an event in one mode, and the address of who made it, if they are known here."""
 
     id: int
@@ -31,7 +31,7 @@ class OtherEvents:
     hidden: int
 
 
-def links_of_event(event_id: int) -> list[Link]:
+def links_of_event(event_id: int) -> list[LinkSummary]:
     """Return the event's links in both modes, for somebody who works there."""
     row = StripeAuthorization
     found = read(
@@ -41,7 +41,7 @@ def links_of_event(event_id: int) -> list[Link]:
         .outerjoin(User, User.id == row.linked_by_id)
         .where(row.event_id == event_id)
     )
-    return [Link(*each) for each in found]
+    return [LinkSummary(*each) for each in found]
 
 
 def other_events(link_id: int, caller: Caller, most: int = 20) -> OtherEvents:
