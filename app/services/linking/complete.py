@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, true
+from sqlalchemy import Row, bindparam, select, true
 from sqlalchemy.orm import Session
 
 from app.auth.policy import ADMIN, ANYONE, Role, role_rank
@@ -21,12 +21,35 @@ from app.services import audit
 from app.services.accounts import connections
 from app.services.accounts.links import AccountKey, account_of, lock_accounts
 from app.services.deauthorization import outbox
-from app.services.deauthorization.queries import delivery_state
+from app.services.deauthorization.queries import DELIVERY_STATE
 from app.services.linking import attempts
 from app.services.linking.authorization_requests import consume, release
 from app.services.linking.claim import Claim
 from app.services.linking.outcome import CompletionFacts, judge_completion, judge_failure
 from app.services.linking.source import Source, find_source
+
+# Built once: putting it together takes longer than running it. Somebody who was blocked or deleted
+# meanwhile has no role any more.
+FACTS = (
+    select(
+        StripeLinkAttempt,
+        database_now().label("now"),
+        (User.is_admin | User.is_super_admin).label("is_admin"),
+        role_rank(StripeLinkAttempt.event_id, User.id).label("rank"),
+        (Setting.stripe_mode == "production").label("is_live"),
+        DELIVERY_STATE,
+    )
+    .select_from(StripeLinkAttempt)
+    .join(DELIVERY_STATE, true())
+    .join(Setting, Setting.id == 1)
+    .outerjoin(
+        User,
+        (User.id == bindparam("caller_id")) & ~User.is_blocked & User.deleted_at.is_(None),
+    )
+    .where(StripeLinkAttempt.id == bindparam("attempt_id"))
+    .with_for_update(of=StripeLinkAttempt)
+    .execution_options(populate_existing=True)
+)
 
 
 @dataclass(frozen=True)
@@ -105,7 +128,7 @@ def _gather(
         attempt=row.StripeLinkAttempt,
         event=event,
         role=ADMIN if row.is_admin and claim.caller.is_admin else Role(row.rank or ANYONE),
-        livemode=row.livemode,
+        livemode=row.is_live,
         disconnected_at=row.disconnected_at,
         delivering_until=row.delivering_until,
         has_pending=row.pending > 0,
@@ -124,23 +147,10 @@ def _read(session: Session, claim: Claim, account: AccountKey | None) -> Row[Any
     Lock the attempt; return it with what the caller is by now (nothing, if they were blocked or
     deleted), the platform's mode, and what Stripe was told of *account*. None if it is gone.
     """
-    told, is_gone = delivery_state(account), User.is_blocked | User.deleted_at.is_not(None)
+    known = {"attempt_id": claim.attempt_id, "caller_id": claim.caller.id}
+    told_of = {"account_id": account.account_id, "livemode": account.livemode} if account else {}
     return session.execute(
-        select(
-            StripeLinkAttempt,
-            database_now().label("now"),
-            (User.is_admin | User.is_super_admin).label("is_admin"),
-            role_rank(StripeLinkAttempt.event_id, User.id).label("rank"),
-            (Setting.stripe_mode == "production").label("livemode"),
-            told,
-        )
-        .select_from(StripeLinkAttempt)
-        .join(told, true())
-        .join(Setting, Setting.id == 1)
-        .outerjoin(User, (User.id == claim.caller.id) & ~is_gone)
-        .where(StripeLinkAttempt.id == claim.attempt_id)
-        .with_for_update(of=StripeLinkAttempt)
-        .execution_options(populate_existing=True)
+        FACTS, {"account_id": None, "livemode": None, **told_of, **known}
     ).one_or_none()
 
 
