@@ -29,6 +29,7 @@ VERSION = {"version": "1.0"}
 _of_thread = threading.local()
 
 
+@cache
 def dasherize(name: str) -> str:
     """Return the name of a member as JSON:API writes it."""
     return name.replace("_", "-")
@@ -54,11 +55,16 @@ class Schema(LibrarySchema):
     def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
         if attr in self.PRIVATE and attr in self.hidden(obj):
             return default
-        return super().get_attribute(obj, attr, default)
+        return getattr(obj, attr, default)  # the library asks for an item first
 
     def hidden(self, obj: Any) -> frozenset[str]:
         """Return which attributes are hidden from the viewer of *obj*."""
         return self._hidden(obj.role) if self.PRIVATE else frozenset()
+
+    def get_resource_links(self, item: dict[str, Any]) -> dict[str, str] | None:
+        """Return the links of the dumped *item*; the library would read its template each time."""
+        url = self.opts.self_url
+        return {"self": url.format(id=item["id"])} if url else None
 
     @classmethod
     @cache
