@@ -1,5 +1,6 @@
 """The threads that answer requests: as many as there is work for, within a bound."""
 
+import ctypes
 import threading
 from collections import deque
 from queue import Empty, SimpleQueue
@@ -90,4 +91,14 @@ class RequestThreads:
                 return False
             self._idle.remove(given)
             self._started -= 1
-            return True
+            is_last = self._started == KEPT
+        if is_last:
+            _return_memory()
+        return True
+
+
+def _return_memory() -> None:
+    """Have glibc return what it keeps of what was freed; other libraries have no such call."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
