@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -35,7 +35,8 @@ from app.services.platform.registration import Platform, digest_code, platform_o
 ACCOUNT_ID = re.compile(r"[A-Za-z0-9_]{1,100}", re.ASCII)
 USED = "This authorization code was used before. Please connect with Stripe again."
 KNOWN, CURRENT = aliased(StripeLinkAttempt), aliased(StripeLinkAttempt)
-# Built once: putting it together takes longer than running it.
+# Built once: putting them together takes longer than running them.
+START = insert(StripeLinkAttempt.__table__).returning(StripeLinkAttempt.id)
 FACTS = (
     select(database_now(), KNOWN, CURRENT, StripeAuthorization)
     .select_from(Event)
@@ -106,22 +107,23 @@ def _claim(
     reserve()
     if facts.trip is not None and request.method == "oauth":
         facts.trip.used_at = facts.now
-    attempt = StripeLinkAttempt(
-        event_id=event.id,
-        user_id=request.caller.id,
-        method=request.method,
-        stripe_auth_code=digest,
-        livemode=facts.platform.livemode,
-        state_checked=facts.trip is not None,
-        request_id=facts.trip.id if facts.trip is not None else None,
-        started_at=facts.now,
-        expires_at=facts.now + timedelta(seconds=request.timeout) + attempts.LEASE,
+    started = session.connection().execute(
+        START,
+        {
+            "event_id": event.id,
+            "user_id": request.caller.id,
+            "method": request.method,
+            "stripe_auth_code": digest,
+            "livemode": facts.platform.livemode,
+            "state_checked": facts.trip is not None,
+            "request_id": facts.trip.id if facts.trip is not None else None,
+            "started_at": facts.now,
+            "expires_at": facts.now + timedelta(seconds=request.timeout) + attempts.LEASE,
+        },
     )
-    session.add(attempt)
-    session.flush()
     onboarded = facts.onboarded
     return Claim(
-        attempt_id=attempt.id,
+        attempt_id=started.scalar_one(),
         event_id=event.id,
         caller=request.caller,
         platform=facts.platform,

@@ -28,8 +28,14 @@ from app.services.linking.claim import Claim
 from app.services.linking.outcome import CompletionFacts, judge_completion, judge_failure
 from app.services.linking.source import Source, find_source
 
-# Built once: putting it together takes longer than running it. Somebody who was blocked or deleted
-# meanwhile has no role any more.
+# Built once: putting them together takes longer than running them.
+EVENT = (
+    select(Event)
+    .where(Event.id == bindparam("event_id"))
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
+# Somebody who was blocked or deleted meanwhile has no role any more.
 FACTS = (
     select(
         StripeLinkAttempt,
@@ -112,9 +118,7 @@ def _gather(
     What decides is read after the last lock: a statement that waits for a lock reads other tables
     as they were before it waited.
     """
-    event = session.get(
-        Event, claim.event_id, with_for_update={"key_share": True}, populate_existing=True
-    )
+    event = session.scalars(EVENT, {"event_id": claim.event_id}).one_or_none()
     link = _find_replaced(session, claim)
     accounts = [account, None if link is None else account_of(link)]
     lock_accounts(session, *(each for each in accounts if each is not None))
