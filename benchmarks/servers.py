@@ -19,13 +19,19 @@ GUNICORN = ["gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"]
 class Measured(Service):
     """The service, with the log of production. Usable as a context: it ends with it."""
 
-    def __init__(self, database_url: str, stripe: "TokenEndpoint | None" = None) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        stripe: "TokenEndpoint | None" = None,
+        processes: int = PROCESSES,
+    ) -> None:
         super().__init__()
+        self.processes = processes
         urls = stripe.environment if stripe else {}
         self.settings = {"DATABASE_URL": database_url, **LOGS, **urls}
 
     def __enter__(self) -> "Measured":
-        self.start(self.settings, PROCESSES)
+        self.start(self.settings, self.processes)
         return self
 
     @property
@@ -74,7 +80,7 @@ class Floor(Measured):
 
 
 class TokenEndpoint(Program):
-    """A Stripe that grants every code, after a delay (`token_endpoint.py`)."""
+    """A Stripe that grants every code and makes every payment (`token_endpoint.py`)."""
 
     url = ""
 
