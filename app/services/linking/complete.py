@@ -26,7 +26,7 @@ from app.services.linking import attempts
 from app.services.linking.authorization_requests import consume, release
 from app.services.linking.claim import Claim
 from app.services.linking.outcome import CompletionFacts, judge_completion, judge_failure
-from app.services.linking.source import Source, find_source
+from app.services.linking.source import Source, fill_link, find_source
 
 # Built once: putting them together takes longer than running them.
 EVENT = (
@@ -200,7 +200,7 @@ def _store(
     """Store the link, new or in the place of the old one, and finish the attempt."""
     replaced = None if link is None else (account_of(link), link.client_id)
     link = link or StripeAuthorization(event_id=claim.event_id)
-    _write(link, claim, source, facts.now)
+    fill_link(link, claim, source, facts.now)
     session.add(link)
     session.flush()
     account = account_of(link)
@@ -232,24 +232,6 @@ def _record_connection(
         connections.finish(session, account, claim.caller.id, facts.now)
     if claim.method == "onboarding" and facts.attempt is not None:
         consume(session, facts.attempt.request_id, facts.now)
-
-
-def _write(link: StripeAuthorization, claim: Claim, source: Source, now: datetime) -> None:
-    granted = source.account
-    link.livemode = granted.livemode
-    link.stripe_user_id = granted.account_id
-    link.stripe_secret_key = granted.access_token
-    link.stripe_refresh_token = granted.refresh_token
-    link.stripe_publishable_key = granted.publishable_key
-    link.stripe_auth_code = claim.code_digest
-    link.method = claim.method
-    link.scope = granted.scope
-    link.client_id = source.client_id
-    link.platform_account_id = source.platform_account_id
-    link.linked_by_id = claim.caller.id
-    link.linked_at = now
-    link.account_status = "unknown"
-    link.display_name = link.country = link.account_checked_at = None
 
 
 def _give_back(session: Session, claim: Claim, account: AccountKey, client_id: str) -> list[int]:
