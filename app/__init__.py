@@ -13,6 +13,7 @@ from app.clients.stripe import StripeConnect
 from app.db.engine import engine_options, engine_url, watch
 from app.extensions import db
 from app.http import bulkheads, edge, error_handlers, metrics, on_demand, routing
+from app.http.application import Application
 from app.http.bulkheads import BurstBulkhead
 from app.importing.ids import watch_inserts
 from app.importing.on_demand import OnDemand
@@ -37,7 +38,7 @@ def create_app(config: Config | None = None) -> Flask:
     config = config or load_config()
     configure_logging(config.log_level, config.log_format)
     warnings_at_start.warn(config)
-    app = Flask(__name__, static_folder=None, template_folder="web/templates")
+    app = Application(__name__, static_folder=None, template_folder="web/templates")
     app.extensions["config"] = config
     app.extensions["cipher"] = Cipher(config.encryption_keys)
     app.extensions["rate_limits"] = RateLimits(config.redis_url)

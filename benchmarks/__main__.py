@@ -1,5 +1,5 @@
 """
-`make bench`: how fast the service is against a bare Flask view, in one run of under four minutes.
+`make bench`: how fast the service is against a bare Flask view, in one run of under six minutes.
 
 Everything runs on this machine over loopback: a PostgreSQL of its own that syncs every commit, the
 service and the floor under gunicorn as shipped, wrk, and a Stripe that grants everything.
@@ -12,14 +12,26 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from benchmarks import links, reads, report, scaling, starting
+from benchmarks import (
+    console,
+    counting,
+    links,
+    payments,
+    reads,
+    report,
+    scaling,
+    starting,
+)
 from benchmarks.results import Result, table
 from benchmarks.servers import Floor, Measured, TokenEndpoint
 from benchmarks.world import DATABASE, World, fill
 from tests.live import migrate
 from tests.postgres import PostgresServer
 
-PARTS = ("reads", "link", "rush", "memory", "start", "sizes")
+PARTS = (
+    "reads", "console", "link", "payments", "rush", "memory", "metrics", "start", "sizes",
+)  # fmt: skip
+RUNNING = {"reads", "console", "link", "payments", "rush", "memory"}
 FEW, MANY, TO_LINK = 1_000, 1_000_000, 2_500
 
 
@@ -51,8 +63,10 @@ def measure(
 ) -> Iterator[Result]:
     """Measure *parts*; the service that was linked with is weighed at its end."""
     with ExitStack() as stack:
-        if {"reads", "link", "rush", "memory"} & set(parts):
+        if RUNNING & set(parts):
             yield from _measure_running(stack, small, parts, rounds)
+    if "metrics" in parts:
+        yield from counting.measure_metrics(small)
     if "start" in parts:
         yield starting.compare_start(small, max(3, rounds // 2))
     if "sizes" in parts:
@@ -70,9 +84,13 @@ def _measure_running(
         with Floor(small.url) as floor:
             reads.check_same(service, floor, small)
             yield from reads.compare_reads(service, floor, small, rounds)
+    if "console" in parts:
+        yield from console.measure_page(service, small, rounds)
     if "link" in parts:
         yield links.measure_link(service, small, events)
         yield links.measure_processor(stripe, small, events)
+    if "payments" in parts:
+        yield from payments.measure_payments(service, stripe, small)
     if "rush" in parts:
         yield from links.measure_rushes(service, stripe, small, events)
         yield links.measure_beside_silent(service)

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import redirect_stderr
-from statistics import quantiles
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask
@@ -14,14 +14,13 @@ from flask import Flask
 from app import create_app
 from app.extensions import db
 from app.http.connection import SILENCE
-from benchmarks.load import result_of, start_loader
+from benchmarks.load import JSON_API, Reads, read_beside, result_of, start_loader
 from benchmarks.results import Result
 from benchmarks.servers import Addressed, Measured, TokenEndpoint
 from benchmarks.world import World
 from config import load_config
 from tests.processes import environment
 
-JSON_API = "application/vnd.api+json"
 LINKS = "/v1/stripe-authorizations"
 AT_ONCE, WARM_UP, ONE_BY_ONE = 500, 25, 150
 SILENT = 1000
@@ -81,23 +80,26 @@ class Linking:
         return took
 
 
-def rush(service: Measured, world: World, events: Iterator[int], seconds: float) -> dict[str, Any]:
-    """
-    Link five hundred events within *seconds*, and read meanwhile; both from processes of their own.
+@dataclass(frozen=True)
+class Rush:
+    """How many were linked, in how many seconds, and how reads went meanwhile."""
 
-    Returns the statuses, how long all took, and the quantiles of the reads, in milliseconds.
-    """
-    reads = start_loader(_reading(service))
-    links = send_links(service, world, events, AT_ONCE, seconds)
-    reading = result_of(reads)
-    took = quantiles((1000 * each for each in reading["took"]), n=100)
-    return {
-        "linked": links["statuses"].count(201),
-        "all_took": links["all_took"],
-        "read": reading["statuses"].count(200) == len(reading["statuses"]),
-        "p50": took[49],
-        "p99": took[98],
-    }
+    linked: int
+    all_took: float
+    reads: Reads
+
+    @property
+    def told(self) -> str:
+        """In words."""
+        return f"{self.reads.told}; {self.linked} linked in {self.all_took:.1f} s"
+
+
+def rush(service: Measured, world: World, events: Iterator[int], seconds: float) -> Rush:
+    """Link five hundred events within *seconds*, and read meanwhile; both from outside."""
+    links, reads = read_beside(
+        service, lambda: send_links(service, world, events, AT_ONCE, seconds)
+    )
+    return Rush(links["statuses"].count(201), links["all_took"], reads)
 
 
 def send_links(
@@ -107,7 +109,7 @@ def send_links(
     return result_of(
         start_loader(
             {
-                "kind": "links",
+                "kind": "posts",
                 "address": server.address,
                 "path": LINKS,
                 "headers": _headers(world),
@@ -129,13 +131,13 @@ def measure_rushes(
     return [
         Result(
             "500 links ramped over 4 s at an 8 s Stripe: all linked",
-            [ramped["all_took"] if ramped["linked"] == AT_ONCE else float("inf")],
-            16, 14, unit="s", detail=f"{ramped['linked']} linked",
+            [ramped.all_took if ramped.linked == AT_ONCE else float("inf")],
+            16, 14, unit="s", detail=f"{ramped.linked} linked",
         ),
-        Result("reads meanwhile: p99", [ramped["p99"]], 100, 30, unit="ms", detail=_told(ramped)),
+        Result("reads meanwhile: p99", [ramped.reads.p99], 100, 30, unit="ms", detail=ramped.told),
         Result(
             "the same 500 at one instant: p99 of reads",
-            [at_once["p99"]], 500, 100, unit="ms", detail=_told(at_once),
+            [at_once.reads.p99], 500, 100, unit="ms", detail=at_once.told,
         ),
     ]  # fmt: skip
 
@@ -152,32 +154,13 @@ def measure_beside_silent(service: Measured) -> Result:
     )
     assert silent.stdout is not None
     silent.stdout.readline()  # all of them are connected
-    reads = start_loader(_reading(service))
-    time.sleep(SILENCE / 2)
-    reading = result_of(reads)
+    _, reads = read_beside(service, lambda: time.sleep(SILENCE / 2))
     held = result_of(silent)["open"]
-    took = quantiles((1000 * each for each in reading["took"]), n=100)
-    failed = "" if set(reading["statuses"]) == {200} else ", some reads FAILED"
     return Result(
         f"reads beside {SILENT} silent clients per process: p99",
-        [took[98]], 1000, 100, unit="ms",
-        detail=f"p50 {took[49]:.0f} ms; {held} connections held to the end{failed}",
+        [reads.p99], 1000, 100, unit="ms",
+        detail=f"{reads.told}; {held} connections held to the end",
     )  # fmt: skip
-
-
-def _reading(service: Measured) -> dict[str, Any]:
-    return {
-        "kind": "reads",
-        "address": service.address,
-        "paths": [f"/v1/events/{number}/stripe-authorization" for number in range(1, 900)],
-        "headers": {"Accept": JSON_API},
-        "rate": 50,
-    }
-
-
-def _told(rush: dict[str, Any]) -> str:
-    failed = "" if rush["read"] else ", some reads FAILED"
-    return f"p50 {rush['p50']:.0f} ms; {rush['linked']} linked in {rush['all_took']:.1f} s{failed}"
 
 
 def _headers(world: World) -> dict[str, str]:

@@ -5,14 +5,33 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from statistics import quantiles
+from typing import Any, TypeVar
 
 from benchmarks.servers import Addressed, Measured
 from benchmarks.world import PER_ORGANIZER, World
 
+JSON_API = "application/vnd.api+json"
 SCRIPT = Path(__file__).with_name("wrk.lua")
 LOADER = [sys.executable, "-m", "benchmarks.loader"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Reads:
+    """How reads went beside something else: quantiles in milliseconds, and whether all were 200."""
+
+    p50: float
+    p99: float
+    all_read: bool
+
+    @property
+    def told(self) -> str:
+        """In words."""
+        return f"p50 {self.p50:.0f} ms" + ("" if self.all_read else ", some reads FAILED")
 
 
 def requests_per_second(
@@ -30,7 +49,7 @@ def requests_per_second(
     Raises RuntimeError if an answer was not 200.
     """
     command = ["wrk", f"-c{connections}", "-t1", f"-d{seconds}s", "-s", str(SCRIPT)]
-    command += ["-H", "Accept: application/vnd.api+json"]
+    command += ["-H", f"Accept: {JSON_API}"]
     if signed_in:
         command += ["-H", f"Authorization: JWT {world.token}"]
     ids = (world.first_own, world.organizers, PER_ORGANIZER, int(time.time()))
@@ -56,6 +75,23 @@ def result_of(process: subprocess.Popen[str]) -> dict[str, Any]:
     """End *process*'s input and return what it found."""
     said, _ = process.communicate(timeout=600)
     return json.loads(said)
+
+
+def read_beside(server: Measured, work: Callable[[], T]) -> tuple[T, Reads]:
+    """Return what *work* returns, and how reads went meanwhile: fifty a second, from outside."""
+    reads = start_loader(
+        {
+            "kind": "reads",
+            "address": server.address,
+            "paths": [f"/v1/events/{number}/stripe-authorization" for number in range(1, 900)],
+            "headers": {"Accept": JSON_API},
+            "rate": 50,
+        }
+    )
+    done = work()
+    reading = result_of(reads)
+    took = quantiles((1000 * each for each in reading["took"]), n=100)
+    return done, Reads(took[49], took[98], set(reading["statuses"]) == {200})
 
 
 def ask_for_everything(server: Measured, world: World, count: int) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """
 A loader in a process of its own: reads one task, a line of JSON, and prints what it measured.
 
-`links`: POSTs, each on a connection of its own, started evenly over some seconds. `reads`: GETs at
+`posts`: POSTs, each on a connection of its own, started evenly over some seconds. `reads`: GETs at
 a steady rate until the input closes; each is timed from when it was due, so that a server that
 stalls is charged for what it kept waiting. `silence`: connections that send half a request and then
 nothing, until the input closes. `mix`: a number of requests of several kinds.
@@ -18,7 +18,7 @@ JSON_API = "application/vnd.api+json"
 Task = dict[str, Any]
 
 
-async def send_links(task: Task) -> dict[str, Any]:
+async def send_posts(task: Task) -> dict[str, Any]:
     """Send one POST per body; return the statuses, how long each took, and how long all took."""
     started = time.perf_counter()
     pause = task["seconds"] / len(task["bodies"])
@@ -112,7 +112,7 @@ async def _status(reader: asyncio.StreamReader) -> int:
 def main() -> None:
     """Do the one task that comes in."""
     task = json.loads(sys.stdin.readline())
-    kinds = {"links": send_links, "reads": keep_reading, "silence": keep_silent, "mix": send_mix}
+    kinds = {"posts": send_posts, "reads": keep_reading, "silence": keep_silent, "mix": send_mix}
     work = kinds[task["kind"]]
     json.dump(asyncio.run(work(task)), sys.stdout)
 

@@ -32,16 +32,10 @@ TABLES = ("stripe_authorizations", "events", "users_events_roles")
 PER_LINK = ("stripe_link_attempts", "audit_entries", "stripe_accounts")
 
 
-class Instance(Measured):
-    """An instance of one process."""
-
-    processes = 1
-
-
 class Front(Nginx):
     """The nginx of compose.yaml in front of *instances*."""
 
-    def __init__(self, instances: list[Instance]) -> None:
+    def __init__(self, instances: list[Measured]) -> None:
         text = (ROOT / "deploy/compose/nginx.conf").read_text()
         text = re.sub(r"^ *server (first|second):5000.*\n", "", text, flags=re.MULTILINE)
         servers = " ".join(f"server 127.0.0.1:{each.port};" for each in instances)
@@ -100,7 +94,9 @@ def _measure_instances(
     server: PostgresServer, world: World, stripe: TokenEndpoint, events: Iterator[int], count: int
 ) -> Iterator[tuple[str, Load]]:
     with ExitStack() as stack:
-        instances = [stack.enter_context(Instance(world.url, stripe)) for _ in range(count)]
+        instances = [
+            stack.enter_context(Measured(world.url, stripe, processes=1)) for _ in range(count)
+        ]
         front = stack.enter_context(Front(instances))
 
         def read() -> float:
@@ -119,7 +115,7 @@ def _measure_instances(
         yield f"link, {LINKS} at one instant", _measure(server, instances, link)
 
 
-def _measure(server: PostgresServer, instances: list[Instance], work: Callable[[], float]) -> Load:
+def _measure(server: PostgresServer, instances: list[Measured], work: Callable[[], float]) -> Load:
     """Do *work*, which returns how many requests it was, and share out what it took."""
     before = _processor_times(server, instances)
     started = time.perf_counter()
@@ -132,7 +128,7 @@ def _measure(server: PostgresServer, instances: list[Instance], work: Callable[[
     return Load(number / took, service, postgresql)
 
 
-def _processor_times(server: PostgresServer, instances: list[Instance]) -> tuple[float, float]:
+def _processor_times(server: PostgresServer, instances: list[Measured]) -> tuple[float, float]:
     """Return the processor time of the instances and of PostgreSQL so far, in seconds."""
     assert server.process is not None
     service = sum(_time_of(worker) for each in instances for worker in each.workers)

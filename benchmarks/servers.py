@@ -34,10 +34,14 @@ class Addressed(Protocol):
 class Measured(Service):
     """The service, with the log of production. Usable as a context: it ends with it."""
 
-    processes = PROCESSES
-
-    def __init__(self, database_url: str, stripe: "TokenEndpoint | None" = None) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        stripe: "TokenEndpoint | None" = None,
+        processes: int = PROCESSES,
+    ) -> None:
         super().__init__()
+        self.processes = processes
         urls = stripe.environment if stripe else {}
         self.settings = {"DATABASE_URL": database_url, **LOGS, **urls}
 
@@ -91,7 +95,7 @@ class Floor(Measured):
 
 
 class TokenEndpoint(Program):
-    """A Stripe that grants every code, after a delay (`token_endpoint.py`)."""
+    """A Stripe that grants every code and makes every payment (`token_endpoint.py`)."""
 
     url = ""
 

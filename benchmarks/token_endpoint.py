@@ -1,5 +1,6 @@
 """
-A Stripe of one endpoint: grants every code after a delay, and takes nothing of the machine.
+A Stripe of two endpoints: grants every code, makes every payment intent, after a delay, and takes
+nothing of the machine.
 
 The local Stripe (`app.devtools.stripe_emulator`) keeps accounts and rules; with two processors it
 would be measured together with the service. `POST /delay` with seconds as its body sets the delay.
@@ -7,11 +8,13 @@ would be measured together with the service. `POST /delay` with seconds as its b
 
 import asyncio
 import json
+from secrets import token_hex
+from time import time
 from urllib.parse import parse_qs
 
 
 class TokenEndpoint:
-    """Answers `POST /oauth/token`, one request per connection."""
+    """Answers `POST /oauth/token` and `POST /v1/payment_intents`, one request per connection."""
 
     delay = 0.0
 
@@ -23,7 +26,8 @@ class TokenEndpoint:
             self.delay, answer = float(body), {}
         else:
             await asyncio.sleep(self.delay)
-            answer = _grant(parse_qs(body)["code"][0])
+            form = {name: values[0] for name, values in parse_qs(body).items()}
+            answer = _grant(form["code"]) if "code" in form else _intent(form)
         text = json.dumps(answer).encode()
         writer.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
@@ -49,6 +53,25 @@ def _grant(code: str) -> dict[str, object]:
         "access_token": f"sk_test_{account}",
         "refresh_token": f"rt_{account}",
         "stripe_publishable_key": f"pk_test_{account}",
+    }
+
+
+def _intent(form: dict[str, str]) -> dict[str, object]:
+    intent = f"pi_{token_hex(12)}"
+    return {
+        "id": intent,
+        "object": "payment_intent",
+        "amount": int(form["amount"]),
+        "currency": form["currency"],
+        "client_secret": f"{intent}_secret_{token_hex(12)}",
+        "created": int(time()),
+        "livemode": False,
+        "metadata": {
+            name[len("metadata[") : -1]: value
+            for name, value in form.items()
+            if name.startswith("metadata[")
+        },
+        "status": "requires_payment_method",
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import psycopg2
 
 from app import create_app
+from app.auth.service_tokens import create_token
 from app.auth.tokens import issue_access_token, new_session_id
 from app.db.transactions import transaction
 from app.extensions import db
@@ -54,12 +55,13 @@ ROWS = """
 class World:
     """
     A filled database. *token* is the first organizer's, who reads; *linking_token* that of the one
-    whose events have no link yet.
+    whose events have no link yet; *service_token* that of a program that creates payments.
     """
 
     url: str
     token: str
     linking_token: str
+    service_token: str
     links: int
     events: int
     organizers: int
@@ -83,8 +85,9 @@ def fill(url: str, *, links: int, unlinked: int = 0) -> World:
     with app.app_context():
         _register_platform()
         token, linking_token = _sign_in(1), _sign_in(organizers + 1)
+        program = create_token("benchmark", ["payments"], event_ids=None, expires_in=None)
         db.engine.dispose()
-    return World(url, token, linking_token, links, events, organizers)
+    return World(url, token, linking_token, program.token, links, events, organizers)
 
 
 def _insert(url: str, **counts: int) -> None:

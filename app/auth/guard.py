@@ -47,17 +47,18 @@ def _guard() -> None:
     """Refuse a bad token everywhere, no token where one is needed, and a route without a right."""
     if request.url_rule is None or request.method == "OPTIONS":
         return
-    right = g.route.right(request.method) if g.route else None
+    route = g.route
+    right = route.right(request.method) if route else None
     if right is None:
         raise Internal
-    g.caller = caller_of_cookie() if g.route.page else _caller_of_header(right)
-    g.caller_id = g.caller.id
-    if right.least > ANYONE and g.caller.is_anonymous:
+    caller = caller_of_cookie() if route.page else _caller_of_header(right)
+    g.caller, g.caller_id = caller, caller.id
+    if right.least > ANYONE and caller.is_anonymous:
         raise Unauthenticated
-    if g.caller.is_service and right.least > ANYONE and not g.caller.scopes & right.scopes:
+    if caller.is_service and right.least > ANYONE and not caller.scopes & right.scopes:
         raise Forbidden("This service token does not have the scope for this.")
-    if right.least == ADMIN and not g.caller.is_admin:
-        _refuse(g.route.view, right)
+    if right.least == ADMIN and not caller.is_admin:
+        _refuse(route.view, right)
 
 
 def _refuse(view: Any, right: Right) -> None:

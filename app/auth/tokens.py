@@ -4,6 +4,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from time import time
 from typing import Any, Protocol, TypeGuard
 from uuid import uuid4
@@ -93,7 +94,7 @@ def read_token(encoded: str, *types: str) -> Token:
     A token without one of the claims is not ours though our key may have signed it; without `exp`,
     for one, it would be good for ever.
     """
-    claims = _verified_claims(encoded)
+    claims = _verified_claims(encoded, _key())
     user_id, token_id = claims.get("identity"), TOKEN_ID.fullmatch(str(claims.get("jti")))
     if not claims.keys() >= CLAIMS or token_id is None or not _is_id(user_id):
         raise Unauthenticated(NOT_VALID)
@@ -104,12 +105,18 @@ def read_token(encoded: str, *types: str) -> Token:
     return Token(user_id, token_id[2], int(token_id[1]), _is_fresh(claims["fresh"]))
 
 
-def _verified_claims(encoded: str) -> dict[str, Any]:
-    """Return the claims that our key signed; the leeway is for `iat` and `nbf`, not for `exp`."""
+@lru_cache(1024)
+def _verified_claims(encoded: str, key: str) -> dict[str, Any]:
+    """
+    Return the claims that *key* signed; the leeway is for `iat` and `nbf`, not for `exp`.
+
+    A signature that is good stays so, and to check it takes as long as to read a link. Who calls
+    this looks at `exp` each time.
+    """
     try:
         claims: dict[str, Any] = jwt.decode(
             encoded,
-            _key(),
+            key,
             algorithms=["HS256"],
             leeway=CLOCKS_APART,
             options={"verify_aud": False},

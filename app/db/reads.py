@@ -22,7 +22,7 @@ def read(
     if the connection is lost. Inside a transaction of the session it is a part of that: a request
     that held one connection and waited for another would keep both from others.
     """
-    if db.session().in_transaction():
+    if db.session.registry.has() and db.session().in_transaction():
         select = statement.select if isinstance(statement, CompiledSelect) else statement
         return db.session.execute(select, parameters).all()
     return repeat_if_lost(lambda: _read_once(statement, parameters))

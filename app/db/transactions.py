@@ -75,8 +75,9 @@ def repeat_if_lost(work: Callable[[], T], may_repeat: Callable[[], bool] = lambd
 
 def repeat_until_committed(work: Callable[[], T]) -> T:
     """Return what *work* returns; it is done again if it lost a connection before any commit."""
-    db.session.info["committed"] = False
-    return repeat_if_lost(work, lambda: not db.session.info["committed"])
+    if db.session.registry.has():
+        db.session.info["committed"] = False
+    return repeat_if_lost(work, lambda: not db.session.info.get("committed", False))
 
 
 def _read_again(state: ORMExecuteState) -> Any:

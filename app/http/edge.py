@@ -8,8 +8,6 @@ Before all of them a host that is not ours is refused (400).
 import re
 
 from flask import Flask, Response, g, request
-from flask import Request as FlaskRequest
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_cors import CORS
 
 from app.http import access_log, bodies, caching, hosts, negotiation, request_ids
@@ -34,8 +32,6 @@ EXPOSED = ["ETag", "Location", "Retry-After", "X-Request-ID"]
 
 def init_app(app: Flask, config: Config) -> None:
     """Put the edge around *app*."""
-    app.request_class = bodies.Request
-    app.session_interface = ConsoleSessions()
     app.url_map.merge_slashes = False  # it redirects, with a page, to an address made from the path
     hosts.init_app(app, config.allowed_hosts, config.trusted_proxies)
     if config.cors_origins:
@@ -49,13 +45,6 @@ def init_app(app: Flask, config: Config) -> None:
         )
     app.before_request(_enter)
     app.after_request(_finish)
-
-
-class ConsoleSessions(SecureCookieSessionInterface):
-    """Flask's sessions, for the console's pages: the API has none, and reads no cookie."""
-
-    def open_session(self, app: Flask, request: FlaskRequest) -> SecureCookieSession | None:
-        return None if request.path.startswith("/v1/") else super().open_session(app, request)
 
 
 def _enter() -> None:

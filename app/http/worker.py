@@ -10,11 +10,9 @@ gunicorn stays in charge of processes, signals and settings; of these `bind`, `w
 import os
 import select
 import socket
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from gunicorn.workers.base import Worker
 from waitress import wasyncore
@@ -23,7 +21,7 @@ from waitress.server import TcpWSGIServer, UnixWSGIServer
 
 from app.http.connection import LARGEST_HEAD, MOST_DISCARDED, SILENCE, Connection
 from app.http.poller import Poller
-from app.security.logs import log
+from app.http.request_threads import RequestThreads
 
 LINGER = 1.0  # seconds in which a stopping server still takes requests on open connections
 SILENCE_WHEN_FULL = 1.0  # seconds, instead of SILENCE, when no more connections are accepted
@@ -48,7 +46,7 @@ def serve(worker: Worker) -> None:
 
 
 def _listen(
-    worker: Worker, sock: socket.socket, poller: Poller, threads: "RequestThreads"
+    worker: Worker, sock: socket.socket, poller: Poller, threads: RequestThreads
 ) -> "TcpServer | UnixServer":
     kind = UnixServer if sock.family == socket.AF_UNIX else TcpServer
     server = kind(
@@ -168,64 +166,3 @@ class Wakeup(wasyncore.file_dispatcher):  # type: ignore[misc]
     def handle_read(self) -> None:
         """Drop the bytes."""
         self.recv(4096)
-
-
-class Task(Protocol):
-    """A connection with a request to answer."""
-
-    def service(self) -> None:
-        """Answer it."""
-
-
-class RequestThreads:
-    """
-    Runs tasks in at most *most* threads, started when they are needed.
-
-    Where the system refuses another thread, a task waits for one of those that are there: the first
-    is started at once, or RuntimeError is raised.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most, self._started, self._idle, self._is_over = most, 0, 0, False
-        self._waiting: deque[Task] = deque()
-        self._changed = threading.Condition()
-        self._start()
-
-    def add_task(self, task: Task) -> None:
-        """Have *task* done by the next free thread."""
-        with self._changed:
-            self._waiting.append(task)
-            if len(self._waiting) > self._idle and self._started < self._most:
-                self._try_to_start()
-            self._changed.notify()
-
-    def stop(self) -> None:
-        """End every thread that has nothing to do; the others end with the process."""
-        with self._changed:
-            self._is_over = True
-            self._changed.notify_all()
-
-    def _try_to_start(self) -> None:
-        try:
-            self._start()
-        except RuntimeError:
-            log.warning("no further thread can be started", threads=self._started)
-
-    def _start(self) -> None:
-        threading.Thread(target=self._work, name="request", daemon=True).start()
-        self._started += 1
-
-    def _work(self) -> None:
-        while (task := self._next()) is not None:
-            try:
-                task.service()
-            except Exception:  # because the thread is needed for the next task
-                log.error("a request's thread failed", exc_info=True)
-
-    def _next(self) -> Task | None:
-        with self._changed:
-            self._idle += 1
-            while not (self._waiting or self._is_over):
-                self._changed.wait()
-            self._idle -= 1
-            return self._waiting.popleft() if self._waiting else None

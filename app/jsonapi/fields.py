@@ -69,11 +69,27 @@ class Flag(fields.Bool):
 
 
 class Related(fields.Relationship):
-    """To what a resource is related, in words of ours where it cannot be read."""
+    """
+    To what a resource is related, in words of ours where it cannot be read.
+
+    Addresses are made here, since the library reads their templates for every resource it dumps.
+    """
 
     default_error_messages = WORDS
+
+    def get_self_url(self, obj: Any) -> str | None:
+        return _address(self.self_url, self.self_url_kwargs, obj)
+
+    def get_related_url(self, obj: Any) -> str | None:
+        return _address(self.related_url, self.related_url_kwargs, obj)
 
     def extract_value(self, data: dict[str, Any]) -> Any:
         if data["type"] != self.type_:
             raise ValidationError(f"The type must be {self.type_}.")
         return super().extract_value(data)
+
+
+def _address(url: str, names: dict[str, str], obj: Any) -> str | None:
+    """Return *url* with the attributes of *obj* that *names* (`<id>`) says; None without one."""
+    values = {name: getattr(obj, attribute[1:-1]) for name, attribute in names.items()}
+    return url.format(**values) if url and None not in values.values() else None

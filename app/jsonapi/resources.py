@@ -6,7 +6,6 @@ does the work. What the library itself does with a query string or a body is nev
 unchecked.
 """
 
-import threading
 from functools import cache
 from typing import Any, ClassVar
 from urllib.parse import urljoin
@@ -23,12 +22,13 @@ from sqlalchemy import SQLColumnExpression
 from app.auth.policy import Role
 from app.errors import Forbidden, IdMismatch
 from app.jsonapi.documents import checked_document
+from app.jsonapi.instances import borrowed
 from app.jsonapi.query import Query
 
 VERSION = {"version": "1.0"}
-_of_thread = threading.local()
 
 
+@cache
 def dasherize(name: str) -> str:
     """Return the name of a member as JSON:API writes it."""
     return name.replace("_", "-")
@@ -54,11 +54,16 @@ class Schema(LibrarySchema):
     def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
         if attr in self.PRIVATE and attr in self.hidden(obj):
             return default
-        return super().get_attribute(obj, attr, default)
+        return getattr(obj, attr, default)  # the library asks for an item first
 
     def hidden(self, obj: Any) -> frozenset[str]:
         """Return which attributes are hidden from the viewer of *obj*."""
         return self._hidden(obj.role) if self.PRIVATE else frozenset()
+
+    def get_resource_links(self, item: dict[str, Any]) -> dict[str, str] | None:
+        """Return the links of the dumped *item*; the library would read its template each time."""
+        url = self.opts.self_url
+        return {"self": url.format(id=item["id"])} if url else None
 
     @classmethod
     @cache
@@ -141,12 +146,14 @@ class StrictResource(Resource):
         """
         Return *found* as a document, with what the query includes and only the fields it wants.
         """
-        schema = (
-            compute_schema(self.schema, {}, g.query, g.query.include)
-            if g.query.include or g.query.fields
-            else _instance(self.schema)
-        )
-        document: dict[str, Any] = schema.dump(found, many=many)
+        query = g.query
+        document: dict[str, Any]
+        if query.include or query.fields:
+            schema = compute_schema(self.schema, {}, query, query.include)
+            document = schema.dump(found, many=many)
+        else:
+            with borrowed(self.schema) as schema:
+                document = schema.dump(found, many=many)
         document["jsonapi"] = VERSION
         return document
 
@@ -173,7 +180,8 @@ class CollectionResource(StrictResource, ResourceList):
 
         The library makes five for each document.
         """
-        data = _instance(self.schema).load(request.get_json())
+        with borrowed(self.schema) as schema:
+            data = schema.load(request.get_json())
         document = self.dump(self.create_object(data, kwargs))
         location = document["data"].get("links", {}).get("self")
         headers = ({"Location": location},) if location else ()
@@ -230,16 +238,3 @@ def check_id(data: dict[str, Any], expected: int) -> None:
     """Raise IdMismatch unless the document speaks of the resource that its address means."""
     if data.pop("id") != str(expected):
         raise IdMismatch("The id is not the one in the address.", field="id")
-
-
-def _instance(schema: type[Schema]) -> Schema:
-    """
-    Return this thread's instance of *schema*: making one costs as much as a statement.
-
-    The library keeps what a dump includes in the instance, so threads do not share it; without an
-    `include`, and loading checked documents, nothing stays behind in it.
-    """
-    kept: dict[Any, Schema] = _of_thread.__dict__
-    if schema not in kept:
-        kept[schema] = schema()
-    return kept[schema]

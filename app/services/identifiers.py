@@ -19,8 +19,15 @@ def read_id(reference: str) -> int:
     return number if number <= LARGEST_ID else 0
 
 
+def event_key(reference: str) -> tuple[str, int | str]:
+    """Return by which column *reference* names an event, `id` or `identifier`, and its value."""
+    if NUMBER.fullmatch(reference):
+        return "id", read_id(reference)
+    return "identifier", reference if IDENTIFIER.fullmatch(reference) else ""
+
+
 def is_event(reference: str) -> ColumnElement[bool]:
     """Return the condition that an event is the one meant by *reference*: its id or identifier."""
-    if NUMBER.fullmatch(reference):
-        return Event.id == read_id(reference)
-    return Event.identifier == (reference if IDENTIFIER.fullmatch(reference) else "")
+    column, value = event_key(reference)
+    condition: ColumnElement[bool] = getattr(Event, column) == value
+    return condition

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.auth import tokens
 from app.auth.tokens import (
     CLAIMS,
     EXPIRED,
@@ -248,3 +249,12 @@ def test_a_refresh_token_is_no_access_token(client, user):
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
 def test_where_no_token_is_read_none_is_refused(client, path):
     assert send(client, "JWT nonsense", path).status_code == 200
+
+
+def test_a_token_that_was_good_before_ends_in_time(client, user, monkeypatch):
+    header = f"JWT {issue_access_token(user, new_session_id())}"
+    assert send(client, header).status_code == 200
+
+    monkeypatch.setattr(tokens, "time", lambda: time.time() + 25 * 3600)
+
+    assert_unauthenticated(send(client, header))

@@ -12,6 +12,7 @@ from app.http import connection as connection_module
 from app.http import worker as worker_module
 from app.http.connection import DETAILS, MOST_DISCARDED
 from app.http.request_parser import LARGEST_BODY
+from app.http.request_threads import RequestThreads
 from tests.http.serving import LONG, ask, connected, is_closed, read, served
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -368,7 +369,7 @@ class TestThreads:
     @pytest.fixture(name="refuse_threads")
     def _refuse_threads(self, monkeypatch):
         """The system has no thread left, until this is called again with False."""
-        start = worker_module.threading.Thread.start
+        start = threading.Thread.start
         refused = []
 
         def refuse(thread):
@@ -376,7 +377,7 @@ class TestThreads:
                 raise RuntimeError("can't start new thread")
             start(thread)
 
-        monkeypatch.setattr(worker_module.threading.Thread, "start", refuse)
+        monkeypatch.setattr(threading.Thread, "start", refuse)
         return lambda yes=True: refused.append(1) if yes else refused.clear()
 
     def test_without_further_threads_requests_wait_for_the_one_there_is(self, refuse_threads):
@@ -409,4 +410,4 @@ class TestThreads:
         refuse_threads()
 
         with pytest.raises(RuntimeError):
-            worker_module.RequestThreads(4)
+            RequestThreads(4)

@@ -5,8 +5,9 @@ webhooks sent by the local Stripe.
 
 import pytest
 
+from tests.simultaneous import until
 from tests.torture.shown_link import ShownLink
-from tests.torture.world import World, until
+from tests.torture.world import World
 
 
 @pytest.fixture(name="world", scope="module")

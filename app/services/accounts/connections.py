@@ -16,8 +16,25 @@ from sqlalchemy.orm import Session, aliased
 from app.models import StripeAccount, StripeAuthorization, UsersEventsRole
 from app.services.accounts.links import AccountKey, find_links, is_link_to
 
-INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 ACTIVE = StripeAccount.disconnected_at.is_(None)
+
+
+def _recorded(insert: Any) -> Any:
+    """Return the statement that `record_oauth` runs, for the dialect of *insert*."""
+    statement = insert(StripeAccount.__table__)
+    new, is_over = statement.excluded, StripeAccount.disconnected_at.is_not(None)
+    return statement.on_conflict_do_update(
+        index_elements=["stripe_user_id", "livemode", "connected_by_id"],
+        set_={
+            "origin": case((is_over, new.origin), else_=StripeAccount.origin),
+            "connected_at": new.connected_at,
+            "finished_at": new.finished_at,
+            "disconnected_at": None,
+        },
+    )
+
+
+RECORDED = {"postgresql": _recorded(postgresql.insert), "sqlite": _recorded(sqlite.insert)}
 
 
 def is_row_of(account: AccountKey) -> ColumnElement[bool]:
@@ -57,26 +74,17 @@ def record_oauth(session: Session, account: AccountKey, user_id: int | None, now
 
     An account that this platform created, and that is connected still, stays one.
     """
-    insert = INSERTS[session.get_bind().dialect.name]
-    statement = insert(StripeAccount).values(
-        stripe_user_id=account.account_id,
-        livemode=account.livemode,
-        origin="oauth",
-        connected_by_id=user_id,
-        connected_at=now,
-        finished_at=now,
-    )
-    is_new = StripeAccount.disconnected_at.is_not(None)
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["stripe_user_id", "livemode", "connected_by_id"],
-            set_={
-                "origin": case((is_new, "oauth"), else_=StripeAccount.origin),
-                "connected_at": now,
-                "finished_at": now,
-                "disconnected_at": None,
-            },
-        ).execution_options(synchronize_session=False)
+    connection = session.connection()
+    connection.execute(
+        RECORDED[connection.dialect.name],
+        {
+            "stripe_user_id": account.account_id,
+            "livemode": account.livemode,
+            "origin": "oauth",
+            "connected_by_id": user_id,
+            "connected_at": now,
+            "finished_at": now,
+        },
     )
 
 

@@ -4,10 +4,12 @@ from collections.abc import Collection
 from hashlib import sha256
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import BigInteger, ColumnElement, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app.models import StripeAuthorization
+
+LOCK = select(func.pg_advisory_xact_lock(bindparam("number", type_=BigInteger)))
 
 
 class AccountKey(NamedTuple):
@@ -36,7 +38,7 @@ def lock_accounts(session: Session, *accounts: AccountKey) -> None:
     if session.get_bind().dialect.name != "postgresql":
         return
     for number in sorted({_lock_number(account) for account in accounts}):
-        session.execute(select(func.pg_advisory_xact_lock(number)))
+        session.execute(LOCK, {"number": number})
 
 
 def _lock_number(account: AccountKey) -> int:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Subquery, false, func, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 
 from app.db.clock import current_time
 from app.extensions import db
@@ -13,34 +13,28 @@ from app.services.outbox import is_claimable
 # Until when Stripe may be reading a deauthorization: the end of the lease, while it is claimed.
 READ_UNTIL = func.coalesce(StripeDeauthorization.claimed_until, StripeDeauthorization.sent_at)
 IS_PENDING = StripeDeauthorization.done_at.is_(None)
+# A one-row table of what Stripe was, is being, and is still to be told of the account whose
+# `account_id` and `livemode` are bound. `disconnected_at` is until when it may last have been told
+# to disconnect it; `delivering_until` ends the lease of a process that is telling it; `pending`
+# counts what it is to be told. Read it under the account's lock.
+DELIVERY_STATE = (
+    select(
+        func.max(READ_UNTIL).label("disconnected_at"),
+        func.max(StripeDeauthorization.claimed_until).filter(IS_PENDING).label("delivering_until"),
+        func.count().filter(IS_PENDING).label("pending"),
+    )
+    .where(
+        StripeDeauthorization.stripe_user_id == bindparam("account_id"),
+        StripeDeauthorization.livemode == bindparam("livemode"),
+    )
+    .subquery("delivery_state")
+)
 
 
 def is_of(account: AccountKey) -> ColumnElement[bool]:
     """Return the condition that a deauthorization is of *account*."""
     return (StripeDeauthorization.stripe_user_id == account.account_id) & (
         StripeDeauthorization.livemode == account.livemode
-    )
-
-
-def delivery_state(account: AccountKey | None) -> Subquery:
-    """
-    Return a one-row table of what Stripe was, is being, and is still to be told of *account*.
-
-    `disconnected_at` is until when it may last have been told to disconnect it; `delivering_until`
-    ends the lease of a process that is telling it; `pending` counts what it is to be told. Read it
-    under the account's lock.
-    """
-    subject = false() if account is None else is_of(account)
-    return (
-        select(
-            func.max(READ_UNTIL).label("disconnected_at"),
-            func.max(StripeDeauthorization.claimed_until)
-            .filter(IS_PENDING)
-            .label("delivering_until"),
-            func.count().filter(IS_PENDING).label("pending"),
-        )
-        .where(subject)
-        .subquery("delivery_state")
     )
 
 

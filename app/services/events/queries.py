@@ -1,6 +1,6 @@
 """Events as a caller sees them."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from app.errors import NotFound
 from app.extensions import db
 from app.models import Event, Setting, StripeAuthorization, User, UsersEventsRole
 from app.services.events.views import EventView, FoundEvent
-from app.services.identifiers import is_event
+from app.services.identifiers import event_key, is_event
 from app.services.linking.links import to_view
 from app.services.platform.registration import CURRENT_MODE
 from app.services.users import SHOWN, UserView, view_of
@@ -23,7 +23,6 @@ COLUMNS = {column.key for column in Event.__table__.columns}
 # What the views take as it is in the table.
 DECISIVE = tuple(each.name for each in fields(FoundEvent) if each.name in COLUMNS)
 VISIBLE = tuple(each.name for each in fields(EventView) if each.name in COLUMNS)
-# Built once, but for the condition: putting them together takes longer than running them.
 FOUND = select(
     *(getattr(Event, name) for name in (*DECISIVE, "deleted_at")),
     role_rank(Event.id, bindparam("caller_id")).label("rank"),
@@ -34,6 +33,12 @@ LOCKED = (
     .with_for_update(key_share=True, of=Event)
     .execution_options(populate_existing=True)
 )
+# By the column that names the event. Built once: putting them together takes longer than running
+# them.
+FIND, LOCK = (
+    {name: each.where(getattr(Event, name) == bindparam("key")) for name in ("id", "identifier")}
+    for each in (FOUND, LOCKED)
+)
 
 
 def find_event(reference: str, caller: Caller, *, field: str | None = None) -> FoundEvent:
@@ -42,7 +47,7 @@ def find_event(reference: str, caller: Caller, *, field: str | None = None) -> F
 
     Raises NotFound if there is none, if it was deleted, or if it is a draft and not the caller's.
     """
-    return _find_one(FOUND.where(is_event(reference)), caller, field)[1]
+    return _find_one(FIND, reference, caller, field)[1]
 
 
 def lock_event(
@@ -54,15 +59,17 @@ def lock_event(
     Until the transaction ends nobody else changes the event, links it or unlinks it. *field* says
     what the NotFound is about, where a document names the event.
     """
-    row, event = _find_one(LOCKED.where(is_event(reference)), caller, field)
+    row, event = _find_one(LOCK, reference, caller, field)
     return event, row.Setting
 
 
 def _find_one(
-    statement: Select[Any], caller: Caller, field: str | None = None
+    statements: Mapping[str, Select[Any]], reference: str, caller: Caller, field: str | None
 ) -> tuple[Row[Any], FoundEvent]:
     """Return the row of an event that *caller* may know of, and the event."""
-    row = db.session.execute(statement, {"caller_id": caller.id}).one_or_none()
+    column, key = event_key(reference)
+    found = db.session.execute(statements[column], {"key": key, "caller_id": caller.id})
+    row = found.one_or_none()
     if row is None or row.deleted_at is not None:
         raise NotFound(THERE_IS_NONE, field=field)
     role = caller.role(row.id, row.rank)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, true
+from sqlalchemy import Row, bindparam, select, true
 from sqlalchemy.orm import Session
 
 from app.auth.policy import ADMIN, ANYONE, Role, role_rank
@@ -21,12 +21,41 @@ from app.services import audit
 from app.services.accounts import connections
 from app.services.accounts.links import AccountKey, account_of, lock_accounts
 from app.services.deauthorization import outbox
-from app.services.deauthorization.queries import delivery_state
+from app.services.deauthorization.queries import DELIVERY_STATE
 from app.services.linking import attempts
 from app.services.linking.authorization_requests import consume, release
 from app.services.linking.claim import Claim
 from app.services.linking.outcome import CompletionFacts, judge_completion, judge_failure
-from app.services.linking.source import LinkSource, find_source
+from app.services.linking.source import LinkSource, fill_link, find_source
+
+# Built once: putting them together takes longer than running them.
+EVENT = (
+    select(Event)
+    .where(Event.id == bindparam("event_id"))
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
+# Somebody who was blocked or deleted meanwhile has no role any more.
+FACTS = (
+    select(
+        StripeLinkAttempt,
+        database_now().label("now"),
+        (User.is_admin | User.is_super_admin).label("is_admin"),
+        role_rank(StripeLinkAttempt.event_id, User.id).label("rank"),
+        (Setting.stripe_mode == "production").label("is_live"),
+        DELIVERY_STATE,
+    )
+    .select_from(StripeLinkAttempt)
+    .join(DELIVERY_STATE, true())
+    .join(Setting, Setting.id == 1)
+    .outerjoin(
+        User,
+        (User.id == bindparam("caller_id")) & ~User.is_blocked & User.deleted_at.is_(None),
+    )
+    .where(StripeLinkAttempt.id == bindparam("attempt_id"))
+    .with_for_update(of=StripeLinkAttempt)
+    .execution_options(populate_existing=True)
+)
 
 
 @dataclass(frozen=True)
@@ -89,9 +118,7 @@ def _gather(
     What decides is read after the last lock: a statement that waits for a lock reads other tables
     as they were before it waited.
     """
-    event = session.get(
-        Event, claim.event_id, with_for_update={"key_share": True}, populate_existing=True
-    )
+    event = session.scalars(EVENT, {"event_id": claim.event_id}).one_or_none()
     link = _find_replaced(session, claim)
     accounts = [account, None if link is None else account_of(link)]
     lock_accounts(session, *(each for each in accounts if each is not None))
@@ -105,7 +132,7 @@ def _gather(
         attempt=row.StripeLinkAttempt,
         event=event,
         role=ADMIN if row.is_admin and claim.caller.is_admin else Role(row.rank or ANYONE),
-        livemode=row.livemode,
+        livemode=row.is_live,
         disconnected_at=row.disconnected_at,
         delivering_until=row.delivering_until,
         has_pending=row.pending > 0,
@@ -124,23 +151,10 @@ def _read(session: Session, claim: Claim, account: AccountKey | None) -> Row[Any
     Lock the attempt; return it with what the caller is by now (nothing, if they were blocked or
     deleted), the platform's mode, and what Stripe was told of *account*. None if it is gone.
     """
-    told, is_gone = delivery_state(account), User.is_blocked | User.deleted_at.is_not(None)
+    known = {"attempt_id": claim.attempt_id, "caller_id": claim.caller.id}
+    told_of = {"account_id": account.account_id, "livemode": account.livemode} if account else {}
     return session.execute(
-        select(
-            StripeLinkAttempt,
-            database_now().label("now"),
-            (User.is_admin | User.is_super_admin).label("is_admin"),
-            role_rank(StripeLinkAttempt.event_id, User.id).label("rank"),
-            (Setting.stripe_mode == "production").label("livemode"),
-            told,
-        )
-        .select_from(StripeLinkAttempt)
-        .join(told, true())
-        .join(Setting, Setting.id == 1)
-        .outerjoin(User, (User.id == claim.caller.id) & ~is_gone)
-        .where(StripeLinkAttempt.id == claim.attempt_id)
-        .with_for_update(of=StripeLinkAttempt)
-        .execution_options(populate_existing=True)
+        FACTS, {"account_id": None, "livemode": None, **told_of, **known}
     ).one_or_none()
 
 
@@ -186,7 +200,7 @@ def _store(
     """Store the link, new or in the place of the old one, and finish the attempt."""
     replaced = None if link is None else (account_of(link), link.client_id)
     link = link or StripeAuthorization(event_id=claim.event_id)
-    _write(link, claim, source, facts.now)
+    fill_link(link, claim, source, facts.now)
     session.add(link)
     session.flush()
     account = account_of(link)
@@ -218,24 +232,6 @@ def _record_connection(
         connections.finish(session, account, claim.caller.id, facts.now)
     if claim.method == "onboarding" and facts.attempt is not None:
         consume(session, facts.attempt.request_id, facts.now)
-
-
-def _write(link: StripeAuthorization, claim: Claim, source: LinkSource, now: datetime) -> None:
-    granted = source.account
-    link.livemode = granted.livemode
-    link.stripe_user_id = granted.account_id
-    link.stripe_secret_key = granted.access_token
-    link.stripe_refresh_token = granted.refresh_token
-    link.stripe_publishable_key = granted.publishable_key
-    link.stripe_auth_code = claim.code_digest
-    link.method = claim.method
-    link.scope = granted.scope
-    link.client_id = source.client_id
-    link.platform_account_id = source.platform_account_id
-    link.linked_by_id = claim.caller.id
-    link.linked_at = now
-    link.account_status = "unknown"
-    link.display_name = link.country = link.account_checked_at = None
 
 
 def _give_back(session: Session, claim: Claim, account: AccountKey, client_id: str) -> list[int]:

@@ -1,6 +1,7 @@
 """What a link is stored with: as Stripe granted it, or taken over from another link."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -42,6 +43,25 @@ def find_source(
         return None
     link = _find_link(session, account, claim.caller.id)
     return own if link is None else _copy(link)
+
+
+def fill_link(link: StripeAuthorization, claim: Claim, source: LinkSource, now: datetime) -> None:
+    """Write what *source* holds into the link; its event is set already."""
+    granted = source.account
+    link.livemode = granted.livemode
+    link.stripe_user_id = granted.account_id
+    link.stripe_secret_key = granted.access_token
+    link.stripe_refresh_token = granted.refresh_token
+    link.stripe_publishable_key = granted.publishable_key
+    link.stripe_auth_code = claim.code_digest
+    link.method = claim.method
+    link.scope = granted.scope
+    link.client_id = source.client_id
+    link.platform_account_id = source.platform_account_id
+    link.linked_by_id = claim.caller.id
+    link.linked_at = now
+    link.account_status = "unknown"
+    link.display_name = link.country = link.account_checked_at = None
 
 
 def _find_link(

@@ -1,0 +1,106 @@
+"""Payments by a program's token: against what they cannot do without, and reads beside them."""
+
+import itertools
+import json
+import time
+from collections.abc import Iterator
+
+import psycopg2
+import requests
+
+from benchmarks.load import JSON_API, read_beside, result_of, start_loader
+from benchmarks.results import Result, compared
+from benchmarks.servers import Measured, TokenEndpoint
+from benchmarks.world import World
+
+PATH = "/v1/payment-intents"
+PAIRS, WARM_UP = 100, 20
+BESIDE, WITHIN = 200, 4  # payments, seconds
+DELAY = 0.3  # seconds that Stripe takes meanwhile
+FORM = {"amount": "1999", "currency": "eur", "automatic_payment_methods[enabled]": "true"}
+
+
+def measure_payments(service: Measured, stripe: TokenEndpoint, world: World) -> list[Result]:
+    """Measure payments one by one, in turns with what is bare, and then reads beside many."""
+    bodies = _bodies(world)
+    return [_compare(service, stripe, world, bodies), _read_beside(service, stripe, world, bodies)]
+
+
+def _compare(
+    service: Measured, stripe: TokenEndpoint, world: World, bodies: Iterator[str]
+) -> Result:
+    bare, session, pairs = Bare(stripe, world.url), requests.Session(), []
+    for _ in range(WARM_UP + PAIRS):
+        started = time.perf_counter()
+        answer = session.post(
+            f"{service.url}{PATH}", data=next(bodies), headers=_headers(world), timeout=30
+        )
+        pairs.append((1000 * (time.perf_counter() - started), 1000 * bare.once()))
+        if answer.status_code != 201:
+            raise RuntimeError(answer.text)
+    what = "a payment: its time over (one bare requests.post + two bare commits)"
+    return compared(what, pairs[WARM_UP:], 4.0, 3.0, names=("payment", "bare"), unit="ms")
+
+
+def _read_beside(
+    service: Measured, stripe: TokenEndpoint, world: World, bodies: Iterator[str]
+) -> Result:
+    stripe.delay(DELAY)
+    task = {
+        "kind": "posts",
+        "address": service.address,
+        "path": PATH,
+        "headers": _headers(world),
+        "seconds": WITHIN,
+        "bodies": list(itertools.islice(bodies, BESIDE)),
+    }
+    paid, reads = read_beside(service, lambda: result_of(start_loader(task)))
+    stripe.delay(0)
+    return Result(
+        f"{BESIDE} payments within {WITHIN} s: p99 of reads meanwhile",
+        [reads.p99], 100, 30, unit="ms",
+        detail=f"{reads.told}; {paid['statuses'].count(201)} paid",
+    )  # fmt: skip
+
+
+class Bare:
+    """What a payment cannot do without: a call to Stripe and two commits, and nothing else."""
+
+    def __init__(self, stripe: TokenEndpoint, database_url: str) -> None:
+        self._url = f"{stripe.url}/v1/payment_intents"
+        self._connection = psycopg2.connect(database_url)
+        self._commit("CREATE TABLE IF NOT EXISTS bare (id serial PRIMARY KEY, note text)")
+
+    def once(self) -> float:
+        """Do it; return how long it took."""
+        started = time.perf_counter()
+        self._commit("INSERT INTO bare (note) VALUES ('claimed')")
+        requests.post(self._url, data=FORM, timeout=20).json()
+        self._commit("INSERT INTO bare (note) VALUES ('created')")
+        return time.perf_counter() - started
+
+    def _commit(self, statement: str) -> None:
+        with self._connection, self._connection.cursor() as cursor:
+            cursor.execute(statement)
+
+
+def _headers(world: World) -> dict[str, str]:
+    return {
+        "Content-Type": JSON_API,
+        "Accept": JSON_API,
+        "Authorization": f"Bearer {world.service_token}",
+    }
+
+
+def _bodies(world: World) -> Iterator[str]:
+    """Return documents without end, each for another payment of a linked event."""
+    run = time.time_ns()
+    for number in itertools.count():
+        event = {"type": "event", "id": str(1 + number % world.links)}
+        attributes = {"amount": 1999, "idempotency-key": f"order-{run}-{number}"}
+        document = {
+            "type": "payment-intent",
+            "attributes": attributes,
+            "relationships": {"event": {"data": event}},
+        }
+        yield json.dumps({"data": document})
