@@ -135,7 +135,7 @@ def _complaining() -> Iterator[None]:
         raise click.ClickException(f"{str(error)!r} is not an e-mail address.") from None
     except accounts.LastAdministrator as error:
         raise click.ClickException(
-            f"{error} is the last administrator. Make somebody else one first."
+            f"{error} is the last administrator. Make another user one first."
         ) from None
     except Unacceptable as error:
         raise click.ClickException(str(error)) from None
