@@ -80,7 +80,7 @@ def _bind_remote_systems(app: Flask, config: Config) -> None:
 
 @contextmanager
 def _in_background(app: Flask, bursts: BurstBulkhead) -> Iterator[None]:
-    """What work in the background runs in: a context of *app*, with a place among bursts."""
+    """The context of background work: that of *app*, with a place among bursts."""
     with app.app_context(), bursts.admitted():
         yield
 

@@ -148,7 +148,7 @@ class OnboardingIncomplete(ServiceError, status=422, code="onboarding-incomplete
 
 
 class StateInvalid(ServiceError, status=422, code="state-invalid"):
-    """The state is unknown, used, expired or somebody else's."""
+    """The state is unknown, used, expired or another user's."""
 
 
 class CodeAlreadyUsed(ServiceError, status=422, code="code-already-used"):
@@ -196,8 +196,8 @@ class StripeError(ServiceError):
     Stripe refused, or did not answer as it should.
 
     *granted_account* is the account id that Stripe's answer named although the answer is refused:
-    it is to be given back. *cause* is for the log, never for the answer. `sent` is False only where
-    demonstrably nothing reached Stripe, so that the authorization code may be tried again.
+    deauthorize it. *cause* is for the log, never for the answer. `sent` is False only if nothing
+    can have reached Stripe, so that the authorization code may be tried again.
     """
 
     sent: ClassVar[bool] = True

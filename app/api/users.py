@@ -1,4 +1,4 @@
-"""`user`: oneself, or for an admin anybody."""
+"""`user`: one's own; for administrators, any."""
 
 from app.api.user_schema import UserSchema
 from app.auth.guard import current_caller

@@ -17,7 +17,7 @@ from app.services.events.views import RoleView
 
 
 class UsersEventsRoleSchema(Schema):
-    """A role that somebody has at an event; the user is named by linkage or by `email`."""
+    """A user's role at an event; the user is named by linkage or by `email`."""
 
     class Meta:
         type_ = "users-events-role"

@@ -1,8 +1,8 @@
 """
 The guard at the door: a token becomes a caller, and the table of routes says who may pass.
 
-That somebody is signed in, or an administrator, is enforced here. Roles at an event are enforced
-where the event is known, by the same right (`app/auth/policy.py`).
+Enforces here that callers are signed in, or administrators. Roles at an event are enforced where
+the event is known, by the same right (`app/auth/policy.py`).
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ from app.db.reads import read
 from app.errors import Forbidden, Internal, SessionEnded, Unauthenticated
 from app.models import EndedSession, User
 
-COOKIE = "console_token"  # holds the access token of somebody who signed in at the console
+COOKIE = "console_token"  # holds the access token of a user of the console
 SESSION = CompiledSelect(
     select(or_(User.is_admin, User.is_super_admin).label("is_admin")).where(
         User.id == bindparam("user_id"),
@@ -62,7 +62,7 @@ def _guard() -> None:
 
 
 def _refuse(view: Any, right: Right) -> None:
-    """Refuse somebody who is no administrator; what is wrong with their document goes first."""
+    """Refuse a caller who is not an administrator; faults in the document take precedence."""
     check_document = getattr(view, "check_document", None)
     if check_document is not None and request.method in ("POST", "PATCH"):
         check_document()
@@ -86,7 +86,7 @@ def _caller_of_header(right: Right) -> Caller:
 
 
 def caller_of_cookie() -> Caller:
-    """Return who signed in at the console; nobody, where the session has ended meanwhile."""
+    """Return who is signed in at the console; an anonymous caller if the session has ended."""
     token = request.cookies.get(COOKIE)
     try:
         return caller_of(token, "access") if token else Caller()
@@ -98,8 +98,8 @@ def identify(*token_types: str) -> Caller:
     """
     Return who sent the token in the Authorization header.
 
-    Without a header it is nobody. Where Open Event Server's key is known, its access tokens are
-    taken as well. Raises Unauthenticated like `caller_of`.
+    Without a header the caller is anonymous. Where Open Event Server's key is known, its access
+    tokens are taken as well. Raises Unauthenticated like `caller_of`.
     """
     token = _token_of_header()
     if token is None:

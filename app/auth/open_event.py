@@ -101,8 +101,8 @@ def caller_of(token: ForeignToken) -> Caller:
     """
     Return the imported user whose *token* it is.
 
-    A user who is not known yet is imported at this moment. Raises Unauthenticated for anybody who
-    is blocked, deleted or not imported, for a token that was logged out here and for one older than
+    A user who is not known yet is imported first. Raises Unauthenticated for a user who is
+    blocked, deleted or not imported, for a token that was logged out here and for one older than
     the user's last password or block here; Unavailable if the user is not known and cannot be.
     """
     on_demand = bound("open_event")

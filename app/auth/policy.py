@@ -16,7 +16,7 @@ from app.models import UsersEventsRole
 
 
 class Role(IntEnum):
-    """What somebody is to an event (or, for ANYONE, USER and ADMIN, to the platform)."""
+    """What a caller is to an event (or, for ANYONE, USER and ADMIN, to the platform)."""
 
     ANYONE = 0
     USER = 1
@@ -49,7 +49,7 @@ class Right:
     scopes: frozenset[str] = frozenset()
 
     def refusal(self) -> Forbidden:
-        """Return the error for somebody whose role is not enough."""
+        """Return the error for a caller whose role is not enough."""
         return Forbidden(f"Only {WHO.get(self.least, 'users')} can {self.deed}.")
 
 
@@ -76,8 +76,8 @@ READ_AUDIT_TRAIL = Right(ADMIN, "read the audit trail")
 @dataclass(frozen=True)
 class Caller:
     """
-    Who is asking. `id` is None for somebody who has not signed in, and for a program: that has a
-    service token with *scopes*, for all events or for those of *event_ids*.
+    Who is asking. `id` is None for anonymous callers and for programs; a program has a service
+    token with *scopes*, for all events or for those of *event_ids*.
     """
 
     id: int | None = None

@@ -28,7 +28,7 @@ TOKEN_ID = re.compile(r"([0-9]{1,9})\.([0-9a-f]{32})\.[0-9a-f]{16}", re.ASCII)
 
 
 class SessionUser(Protocol):
-    """Whose tokens are issued: a user, or the caller of whom a token has told."""
+    """Whose tokens are issued: a user, or the caller that a token named."""
 
     @property
     def id(self) -> Any: ...
@@ -58,7 +58,7 @@ def issue_access_token(user: SessionUser, session_id: str, *, is_fresh: bool = F
 
 
 def renew_access_token(caller: Caller, *, is_fresh: bool = False) -> str:
-    """Return another access token of *caller*'s session. Raises Unauthenticated for nobody's."""
+    """Return another access token of *caller*'s session. Raises Unauthenticated without one."""
     if caller.session_id is None:
         raise Unauthenticated
     return issue_access_token(caller, caller.session_id, is_fresh=is_fresh)

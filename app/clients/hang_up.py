@@ -11,7 +11,7 @@ from psycopg2.extensions import connection as Connection
 
 def hang_up_after(seconds: float, connection: Connection) -> threading.Timer:
     """
-    Shut down *connection* after so many seconds; cancel the timer that is returned to keep it.
+    Shut down *connection* after that many seconds, unless the returned timer is cancelled.
 
     libpq waits for an answer without end, and a server that is frozen, or a network that drops
     everything, never tells it.

@@ -27,7 +27,7 @@ COLUMNS = (
     " WHERE table_name = 'stripe_authorizations' AND table_schema = ANY(current_schemas(false))"
 )
 WRITTEN = ("stripe_user_id", "stripe_publishable_key", "stripe_secret_key")
-# Never kept true there, and of an earlier account: charging reads neither.
+# Never kept up to date there, and of an earlier account; charging reads neither.
 EMPTIED = ("stripe_refresh_token", "stripe_auth_code")
 RIGHTS = """
 SELECT c.relname FROM pg_class c

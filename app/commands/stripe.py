@@ -122,7 +122,7 @@ def check(as_json: bool) -> None:
     """
     Check the platform's keys, per mode.
 
-    Asks Stripe, and never disconnects anybody.
+    Asks Stripe, and never disconnects an account.
     """
     found = check_platform(current_app.extensions["stripe"])
     show_rows([asdict(each) for each in found.checks], as_json=as_json)

@@ -45,7 +45,7 @@ def create(email: str, admin: bool, password_stdin: bool) -> None:
     The password (at least 8 characters) is asked for, or read from standard input.
     """
     with _complaining():
-        accounts.check_email(email)  # before anybody is asked for a password
+        accounts.check_email(email)  # before asking for a password
         _show(accounts.create_user(email, _password(password_stdin), is_admin=admin))
 
 
@@ -135,7 +135,7 @@ def _complaining() -> Iterator[None]:
         raise click.ClickException(f"{str(error)!r} is not an e-mail address.") from None
     except accounts.LastAdministrator as error:
         raise click.ClickException(
-            f"{error} is the last administrator. Make somebody else one first."
+            f"{error} is the last administrator. Make another user one first."
         ) from None
     except Unacceptable as error:
         raise click.ClickException(str(error)) from None

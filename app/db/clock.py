@@ -12,7 +12,7 @@ from app.db.types import UTCDateTime
 
 
 class database_now(GenericFunction[datetime]):
-    """The moment by the database's clock, which all instances share."""
+    """The time by the database's clock, which all instances share."""
 
     type = UTCDateTime()
     inherit_cache = True

@@ -105,7 +105,7 @@ class LimitedDialect(PGDialect_psycopg2):
                 raise
 
     def _find_outcome(self, number: int, history: str) -> str | None:
-        """Ask until the transaction is over. None where nobody can tell any more."""
+        """Ask until the transaction is over. None where it cannot be known any more."""
         deadline = time.monotonic() + VERDICT_WITHIN
         while time.monotonic() < deadline:
             try:
@@ -140,9 +140,8 @@ class PatientPool(QueuePool):
     """
     A pool that may be larger than what the server allows.
 
-    Where the server has no connection left, whoever needs one waits until one of ours comes back,
-    or the server has room again: for as long as for a place in the pool. Raises the driver's error
-    then.
+    Where the server has no connection left, callers wait until one of ours comes back or the
+    server has room again, as long as they would wait for the pool. Raises the driver's error then.
     """
 
     def connect(self) -> PoolProxiedConnection:

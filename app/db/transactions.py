@@ -42,7 +42,7 @@ def transaction() -> Iterator[Any]:
 
 
 def _commit() -> None:
-    """Commit, and note it; what may be committed, since nobody knows, is not done again either."""
+    """Commit, and note it; what may have been committed is not repeated either."""
     had_committed = db.session.info.get("committed", False)
     db.session.info["committed"] = True
     try:

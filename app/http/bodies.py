@@ -49,7 +49,7 @@ def _body() -> bytes:
 
 
 def _discard_rest() -> None:
-    """Read what still comes, within reason: who is still sending does not hear our refusal."""
+    """Read the rest, within reason: a client that is still sending does not see our refusal."""
     left = request.content_length or MOST_DISCARDED
     if left <= MOST_DISCARDED:
         while left > 0 and (piece := request.environ["wsgi.input"].read(min(left, 65536))):

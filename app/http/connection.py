@@ -157,7 +157,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         return taken
 
     def is_overdue(self, now: float, silence: float) -> bool:
-        """Whether nobody works for the client and it is silent or takes too long."""
+        """Whether no request is being handled and the client is silent or takes too long."""
         if self.requests:
             return False
         is_late = self.request is not None and self.request_began < now - WHOLE_REQUEST

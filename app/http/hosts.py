@@ -17,7 +17,7 @@ PROBES = "/health/"
 
 
 def init_app(app: Flask, allowed: Iterable[str], trusted_proxies: int) -> None:
-    """Let *app* answer to *allowed* names, and believe so many proxies' `X-Forwarded-*`."""
+    """Answer to *allowed* names only; trust the `X-Forwarded-*` of that many proxies."""
     app.extensions["allowed_hosts"] = {host.lower().strip("[]") for host in allowed}
     app.wsgi_app = _forgetting_the_host_of_probes(app.wsgi_app)  # type: ignore[method-assign,assignment]
     if trusted_proxies:

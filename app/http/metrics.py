@@ -103,7 +103,7 @@ def _check_token(wanted: str | None) -> None:
 
 
 class _Now(Collector):
-    """What is read at the moment of the question: which build this is, and what is pending."""
+    """What is read at each scrape: which build this is, and what is pending."""
 
     def collect(self) -> Iterator[Metric]:
         build = GaugeMetricFamily(
@@ -121,7 +121,7 @@ class _Now(Collector):
             f"{PREFIX}_pending_oldest_seconds", "Age of the oldest entry.", labels=["kind"]
         )
         person = GaugeMetricFamily(
-            f"{PREFIX}_needs_person", "Entries that somebody must see to.", labels=["kind"]
+            f"{PREFIX}_needs_person", "Entries that need a person.", labels=["kind"]
         )
         for each in backlogs:
             pending.add_metric([each.kind], each.pending)

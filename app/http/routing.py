@@ -40,7 +40,7 @@ class Route:
     page: bool = False
 
     def right(self, method: str) -> Right | None:
-        """Return what *method* takes; None if nobody declared it."""
+        """Return what *method* takes; None if it is not declared."""
         return self.rights.get("GET" if method == "HEAD" else method)
 
 

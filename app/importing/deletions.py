@@ -92,7 +92,7 @@ def _erase(session: Session, link: StripeAuthorization, accounts_in_use: Collect
 
 
 def _remember(run: Run, event: Event) -> None:
-    """Keep that the deletion has come, and of the other values what was kept before."""
+    """Remember the deletion as brought; leave what is remembered of the other values."""
     kept: Mapping[int, str] = target.find_known(run.session, TABLE, [event.id])
     digests = unpack(FIELDS, kept[event.id])
     digests["deleted_at"] = run.digester.digest("deleted_at", event.deleted_at)

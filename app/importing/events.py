@@ -61,7 +61,7 @@ def map_event(facts: EventFacts, *, is_twin: bool = False) -> Mapped | Refused:
 
 
 def _state_remarks(facts: EventFacts) -> list[Remark]:
-    """Say what a person should look at, though it comes as it is."""
+    """Say what a person should look at, although it is imported as it is."""
     found = []
     if facts.starts_at and facts.ends_at and facts.ends_at <= facts.starts_at:
         found.append(Remark("ends-before-start", "imported as it is"))

@@ -113,7 +113,7 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A row that can come: its values by the names of our columns, secrets still in clear."""
+    """A row to import: its values by the names of our columns, secrets still in clear."""
 
     values: dict[str, Any] = field(repr=False)
     remarks: tuple[Remark, ...] = ()
@@ -121,7 +121,7 @@ class Mapped:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A row that cannot come, and why."""
+    """A row that cannot be imported, and why."""
 
     remark: Remark
 

@@ -62,7 +62,7 @@ def map_links(
 
 
 def _judge(facts: LinkFacts) -> bool | Refused:
-    """Return the mode of a link that can come, or why it cannot, whatever else its event has."""
+    """Return the mode of a link that can be imported, or why it cannot, on its own."""
     if refusal := check_id(facts.id):
         return refusal
     grant = f"not imported: the grant of {_shown(facts)} still exists at Stripe"
@@ -92,7 +92,7 @@ def _choose(
     candidates: list[LinkFacts], taken: Collection[int], known: Collection[int]
 ) -> tuple[LinkFacts | None, dict[int, Refused]]:
     """
-    Return the one of an event's links in one mode that comes, and why the others do not.
+    Return which of an event's links in one mode is imported, and why the others are not.
 
     Of several to one account it is the latest grant. Of several accounts none comes before a
     person has chosen, or has done so earlier.

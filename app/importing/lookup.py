@@ -112,7 +112,7 @@ def _impose(session: Session, found: EventWithPeople) -> None:
 
 
 def _impose_block(session: Session, user: UserFacts | Unreadable) -> None:
-    """Block here, and end the sessions of, somebody who is blocked there."""
+    """Block a user who is blocked there, and end their sessions."""
     if isinstance(user, Unreadable) or not user.is_blocked:
         return
     session.connection().execute(
@@ -128,7 +128,7 @@ def _is_imported(kind: str, row_id: Any) -> Any:
 
 
 def _note(session: Session, kind: str, row_id: int) -> None:
-    """Note that our copy is of this moment."""
+    """Record that our copy is up to date."""
     session.connection().execute(
         update(ImportedRow.__table__)
         .where(ImportedRow.source == kind, ImportedRow.id == row_id)

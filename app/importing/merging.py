@@ -33,7 +33,7 @@ class Digester:
 @dataclass(frozen=True, slots=True)
 class Merge:
     """
-    What to do with a row that has come before.
+    What to do with a row that was imported before.
 
     *changes* are the values that changed there alone; *conflicts* the names of those that changed
     on both sides; *digests* is what is to be kept from now on.

@@ -36,7 +36,7 @@ class ImportReport:
             self.omitted[table, label] += number
 
     def refuse(self, table: str, row_id: int, *remarks: Remark) -> None:
-        """Report a row, or a change of one, that could not come."""
+        """Report a row, or a change to one, that could not be imported."""
         self.not_imported += 1
         self.count(table, "not imported")
         self.tell(table, row_id, remarks)

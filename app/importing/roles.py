@@ -13,7 +13,7 @@ def map_role(
     """
     Return what becomes of a role; it comes only if its event and its user have come.
 
-    What has the id of theirs without having come from there is somebody else's.
+    A row with their id that was not imported is another one.
     """
     if facts.role not in ROLES:
         return Omitted(f"roles named {facts.role}")

@@ -123,7 +123,7 @@ def _run(
 @contextmanager
 def _step(begin: Transaction) -> Iterator[Session]:
     """
-    One table's transaction; nobody else imports meanwhile.
+    One table's transaction; no other import runs at the same time.
 
     It may take long, and wait for the other database: the limits that guard short transactions do
     not apply.
@@ -203,7 +203,7 @@ def _import_links(run: Run, source: Source, track: Any) -> None:
 
 def _delete_events(run: Run, source: Source, begin: Transaction, *, at_once: bool) -> None:
     """
-    Each in a short transaction of its own, as one that is deleted by its owner.
+    Each in a short transaction, like an event that its owner deletes.
 
     *at_once* in a single transaction, which locks all events before any account.
     """

@@ -29,7 +29,7 @@ class EventWithPeople:
 
 def read_event(source: Source, *, reference: int | str) -> EventWithPeople | None:
     """
-    Return the event with the id, or the identifier, that *reference* is; None if there is none.
+    Return the event whose id or identifier is *reference*; None if there is none.
 
     Nothing is written: no transaction of ours needs to be open. Raises SourceError.
     """
@@ -81,6 +81,6 @@ def write_event(run: Run, found: EventWithPeople) -> None:
 
 
 def read_user(source: Source, user_id: int) -> UserFacts | Unreadable | None:
-    """Return the user of that id as it is there; None if there is none. Raises SourceError."""
+    """Return the user with that id there; None if there is none. Raises SourceError."""
     found = source.users("u.id = %(user)s", are_named=True, user=user_id)
     return next(iter(list(found)), None)

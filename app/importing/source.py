@@ -34,7 +34,7 @@ CONNECTING = {
     "tcp_user_timeout": 30_000,
     "application_name": "import open-event",
 }
-# Joins without indexes are only quick if they are hashed; and nobody hurries an import.
+# Joins without indexes are only quick if they are hashed; and an import is in no hurry.
 SESSION = (
     "SET LOCAL TimeZone = 'UTC'",
     "SET LOCAL enable_nestloop = off",

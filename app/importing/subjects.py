@@ -31,7 +31,7 @@ class Subject:
 
 
 def find_event_subject(reference: str) -> Subject | None:
-    """Return the event if it is theirs; None if it is ours, or can be nobody's."""
+    """Return the event if it is theirs; None if it is ours, or cannot exist."""
     if NUMBER.fullmatch(reference):
         key: int | str = read_id(reference)
         if not 0 < int(key) < FIRST_OWN_ID:
@@ -44,7 +44,7 @@ def find_event_subject(reference: str) -> Subject | None:
 
 
 def find_user_subject(user_id: int) -> Subject | None:
-    """Return the user if it is theirs; None if it is ours, or can be nobody's."""
+    """Return the user if they are theirs; None if they are ours, or cannot exist."""
     if not 0 < user_id < FIRST_OWN_ID:
         return None
     return _subject(target.USERS, user_id, select(User.id).where(User.id == user_id))

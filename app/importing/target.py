@@ -48,7 +48,7 @@ class Run:
 
 
 def find_known(session: Session, source: str, ids: Collection[int]) -> dict[int, str]:
-    """Return the digests of those of the rows that have come before, by id."""
+    """Return the digests of the rows that were imported before, by id."""
     statement = select(ImportedRow.id, ImportedRow.digests).where(
         ImportedRow.source == source, ImportedRow.id.in_(ids)
     )
@@ -68,7 +68,7 @@ def insert_new(session: Session, model: Any, rows: list[dict[str, Any]]) -> set[
     """
     Insert *rows* and return the ids of those that went in.
 
-    One that contradicts a row which was made at this moment stays out; the next run reports it.
+    A row that conflicts with one created just now stays out; the next run reports it.
     """
     if not rows:
         return set()
@@ -86,7 +86,7 @@ def bring_new(
     taken: Remark,
 ) -> set[int]:
     """
-    Insert the *rows* that *fresh* becomes, remember what has come, and report on it.
+    Insert the *rows* made from *fresh*, remember what was imported, and report on it.
 
     Return the ids of those that went in; the others are refused, with *taken* for the reason.
     """
@@ -110,7 +110,7 @@ def insert_quietly(session: Session, model: Any, rows: list[dict[str, Any]]) -> 
 
 
 def remember(session: Session, source: str, digests: Mapping[int, str]) -> None:
-    """Keep, for rows by their ids, the digests of what has come now."""
+    """Store the digests of what was imported now, by row id."""
     if not digests:
         return
     statement = _insert(session, ImportedRow.__table__)

@@ -64,7 +64,7 @@ def _holders(run: Run, results: Mapping[int, Mapped | Refused]) -> dict[str, int
 def _find_obstacle(
     event_id: int, result: Mapped, ours: Mapping[int, Any], holders: Mapping[str, int]
 ) -> Remark | None:
-    """Return why an event that has not come before cannot come."""
+    """Return why a new event cannot be imported."""
     if event_id in ours:
         return Remark("id-taken", "not imported: another event has this id here")
     holder = holders.get(result.values["identifier"])

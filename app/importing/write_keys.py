@@ -20,7 +20,7 @@ OUR_ROW = 1
 
 
 def lock_settings(session: Session) -> Setting:
-    """Return our settings; nobody else changes them before the transaction ends."""
+    """Return our settings, locked until the transaction ends."""
     statement = select(Setting).where(Setting.id == OUR_ROW).with_for_update(key_share=True)
     return session.scalars(statement.execution_options(populate_existing=True)).one()
 

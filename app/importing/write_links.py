@@ -115,7 +115,7 @@ def _find_obstacle(
     held: Mapping[tuple[int, bool], tuple[int, str]],
     imported_events: Mapping[int, str],
 ) -> Remark | None:
-    """Return why a link that has not come before cannot come."""
+    """Return why a new link cannot be imported."""
     event_id = result.values["event_id"]
     if event_id not in imported_events:
         return Remark("event-not-imported", f"not imported: event {event_id} did not come")
@@ -147,8 +147,7 @@ def _update(run: Run, ours: StripeAuthorization, result: Mapped | Refused, diges
     """
     Bring what has changed there of a link that came before, if it is still the one that came.
 
-    Event, mode and account are never changed: a link that was moved there, by whom nobody knows,
-    is reported.
+    Event, mode and account are never changed: a link that was moved there is reported.
     """
     if isinstance(result, Refused):
         if result.remark.reason not in ("event-deleted", "deleted"):  # the event's deletion decides

@@ -66,7 +66,7 @@ def _find_obstacle(
     holders: Mapping[str, int],
     twins: Mapping[int, int],
 ) -> Remark | None:
-    """Return why a user who has not come before cannot come."""
+    """Return why a new user cannot be imported."""
     if user_id in ours:
         return Remark("id-taken", "not imported: another user has this id here")
     kept = twins.get(user_id, user_id)
@@ -87,7 +87,7 @@ def _insert(run: Run, fresh: Mapping[int, Mapped]) -> None:
         }
         for user_id, result in fresh.items()
     ]
-    taken = Remark("address-taken", "not imported: somebody else was created just now")
+    taken = Remark("address-taken", "not imported: another user was created just now")
     inserted = target.bring_new(run, TABLE, User, FIELDS, fresh, rows, taken)
     for user_id, result in fresh.items():
         if user_id in inserted:

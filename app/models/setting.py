@@ -14,8 +14,8 @@ class Setting(Model):
     """
     The one row of platform settings.
 
-    The public keys are sealed like the secret ones, not to hide but to authenticate them: somebody
-    who can only write to the database cannot send organizers to another platform.
+    The public keys are sealed like the secret ones, not to hide but to authenticate them: write
+    access to the database alone cannot send organizers to another platform.
     """
 
     __tablename__ = "settings"

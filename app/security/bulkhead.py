@@ -6,15 +6,14 @@ from contextlib import contextmanager
 
 
 class BulkheadFull(Exception):
-    """As much of this work as is allowed is under way, and nothing ended in time."""
+    """All places are taken, and none became free in time."""
 
 
 class Bulkhead:
     """
     Admits *size* pieces of work at a time; the next waits *patience* seconds at most.
 
-    Threads of one process share it. A forked child gets a copy in whatever state it was, so it is
-    made after the fork.
+    Threads of one process share it. Make it after a fork: a child would copy the state it was in.
     """
 
     def __init__(self, size: int, patience: float = 0.0) -> None:

@@ -43,7 +43,7 @@ def plain_text(value: object, *, hide: Iterable[str] = ()) -> str:
 
 def mask_secret(value: str) -> str:
     """
-    Return *value* so that its owner recognizes it and nobody can use it: `sk_live_…a1B2`.
+    Return *value* so that its owner recognizes it and it is of no use: `sk_live_…a1B2`.
 
     The kind is kept if it is a known one. A value so short that four characters are more than
     half of it shows none.

@@ -7,8 +7,8 @@ from sqlalchemy import ColumnElement
 from app.db.types import LARGEST_ID
 from app.models import Event
 
-# Ours are eight hex characters; imported ones may be UUIDs, or what somebody once thought of. What
-# is all digits is an id.
+# Ours are eight hex characters; imported ones may be UUIDs, or hand-made. All
+# digits are an id.
 IDENTIFIER = re.compile(r"(?![0-9]+$)[0-9A-Za-z_-]{1,36}", re.ASCII)
 NUMBER = re.compile(r"[0-9]{1,10}", re.ASCII)
 

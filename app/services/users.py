@@ -31,7 +31,7 @@ class UnknownUser(Exception):
 
 
 class LastAdministrator(Exception):
-    """Nobody else could administer this service any more."""
+    """This is the last administrator."""
 
 
 class NotAnEmail(ValueError):
@@ -43,7 +43,7 @@ SHOWN = ("id", "email", "is_admin", "is_super_admin", "is_verified", "created_at
 
 @dataclass(frozen=True, slots=True)
 class UserView:
-    """A user as somebody sees them who is *role* to them: a colleague, themselves, an admin."""
+    """A user as a caller with *role* sees them: a colleague, the user themselves, an admin."""
 
     id: int
     email: str
@@ -66,7 +66,7 @@ class ListedUser:
 
 
 def view_of(user: User | Row[Any], role: Role) -> UserView:
-    """Return *user*, a row with the columns SHOWN, for somebody who is *role* to them."""
+    """Return *user*, a row with the columns SHOWN, as a caller with *role* sees it."""
     return UserView(**{name: getattr(user, name) for name in SHOWN}, role=role)
 
 
@@ -105,14 +105,14 @@ def create_user(email: str, password: str, *, is_admin: bool = False) -> User:
             session.add(user)
             session.flush()
             audit.record("user.create", f"user {user.id}")
-    except IntegrityError:  # created by somebody else at this moment
+    except IntegrityError:  # created by another request just now
         raise UserExists(email) from None
     return user
 
 
 def check_email(email: str) -> None:
     """
-    Raise NotAnEmail for what cannot be an address; whether mail arrives there nobody can know.
+    Raise NotAnEmail for what cannot be an address; whether mail arrives there is not checked.
     """
     email = normalize_email(email)
     local, at, domain = email.rpartition("@")

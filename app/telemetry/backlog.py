@@ -1,4 +1,4 @@
-"""What waits to be delivered, read from the database when somebody asks for the metrics."""
+"""What is pending, read from the database whenever metrics are scraped."""
 
 from dataclasses import dataclass
 from typing import Any

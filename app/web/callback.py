@@ -2,7 +2,7 @@
 `/connect/callback`: where Stripe sends the browser back to.
 
 Before anything else the state is looked at: only the one who started the trip finishes it, and
-what comes with somebody else's state, or with none, links nothing. No page repeats the query.
+what comes with another user's state, or with none, links nothing. No page repeats the query.
 """
 
 import re
@@ -33,7 +33,7 @@ NAME = re.compile(rf"[0-9a-f]{{{returning.NAME_LENGTH}}}")
 
 
 def arrive() -> ResponseReturnValue:
-    """Finish the trip to Stripe, or let it wait until somebody has signed in."""
+    """Finish the trip to Stripe, or let it wait until the user has signed in."""
     name = request.args.get("waiting", "")
     if NAME.fullmatch(name) and not current_caller().is_anonymous:
         return _resume(name)
@@ -111,7 +111,7 @@ def _link_request(trip: Trip, arrival: Arrival) -> LinkRequest:
 
 
 def _tell_refusal(trip: Trip | None) -> Response:
-    """Say what Stripe, or somebody at Stripe, has refused."""
+    """Say what Stripe, or the user at Stripe, has refused."""
     flash(_refusal(), "calm")
     return make_response(redirect(f"/events/{trip.event_identifier}" if trip else HOME, 303))
 

@@ -66,7 +66,7 @@ class Console:
 
 
 def _check_form() -> None:
-    """Refuse a form that is not ours, or was shown to somebody else, before a view sees it."""
+    """Refuse a form that is not ours, or was shown to another user, before a view sees it."""
     route = g.get("route")
     if request.url_rule is None or route is None or not route.page or request.method != "POST":
         return
@@ -87,7 +87,7 @@ def _mark_current(path: str) -> str:
 
 
 def _whoever() -> Caller:
-    """Return who is there, on a page that may have failed before anybody was asked."""
+    """Return the caller, for a page that may have failed before the guard ran."""
     caller: Caller | None = g.get("caller")
     if caller is None:
         try:

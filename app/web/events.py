@@ -82,7 +82,7 @@ class EventForm(Form):
 
 
 def show_list() -> str:
-    """Show the events that somebody works at."""
+    """Show the events that the caller works at."""
     wanted = request.args.get("q", "").strip()[:255]
     wanted = wanted if wanted.isprintable() else ""
     page = Page(number=page_number(), size=PER_PAGE)

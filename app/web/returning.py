@@ -1,8 +1,8 @@
 """
 What a browser carries for its return from Stripe, each in a cookie that only the callback gets.
 
-A code that comes back when nobody is signed in waits, encrypted, until somebody is. Cookies are
-named after a digest of the state: neither code nor state stands in an address or a page of ours.
+A code that comes back when no user is signed in waits, encrypted, until one is. Cookies are named
+after a digest of the state: neither code nor state appears in an address or a page of ours.
 """
 
 import json
@@ -16,7 +16,7 @@ from app.extensions import bound
 from app.security.crypto import SecretUnreadable, cipher
 
 PATH = "/connect/callback"
-PATIENCE = 5 * 60  # seconds in which somebody may sign in: what a code lives
+PATIENCE = 5 * 60  # seconds to sign in: as long as a code lives
 TRIP = 60 * 60  # seconds: what a state lives
 PLACE = "console.callback"
 NAME_LENGTH = 32
@@ -52,7 +52,7 @@ def replaced_by(state: str) -> int | None:
 
 
 def keep_waiting(response: Response, arrival: Arrival) -> None:
-    """Let *arrival* wait in the browser until somebody has signed in."""
+    """Keep *arrival* in the browser until the user has signed in."""
     inside = {"state": arrival.state, "code": arrival.code, "until": time() + PATIENCE}
     name = name_of(arrival.state)
     sealed = cipher().seal(json.dumps(inside), f"{PLACE}:{name}")

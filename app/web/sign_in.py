@@ -29,7 +29,7 @@ def home() -> ResponseReturnValue:
 
 
 def sign_in() -> ResponseReturnValue:
-    """Show the form; with e-mail and password, sign in and lead to where somebody wanted to go."""
+    """Show the form; with e-mail and password, sign in and redirect to the page asked for."""
     next_page = safe_next(request.args.get("next"))
     if request.method == "GET":
         if not current_caller().is_anonymous:

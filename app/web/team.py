@@ -11,7 +11,7 @@ from app.web.event_page import ROLES, RoleForm, show_event
 
 
 def give(event: str) -> ResponseReturnValue:
-    """Give somebody a role, and say so on the event's page."""
+    """Give a user a role, and say so on the event's page."""
     found, form = read_event(event, current_caller()), RoleForm()
     if form.validate():
         email = form.email.data.strip()

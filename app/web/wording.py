@@ -118,7 +118,7 @@ def _day(moment: datetime) -> str:
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """Return the time zone called *name*; UTC for one that an import brought and nobody knows."""
+    """Return the time zone called *name*; UTC for an imported one that is not known."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

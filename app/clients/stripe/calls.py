@@ -1,4 +1,4 @@
-"""What every call to Stripe has in common: its addresses, its time, and its place among others."""
+"""What every call to Stripe shares: its addresses, its deadline and its bulkhead."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -98,6 +98,6 @@ def authorize(secret_key: str) -> dict[str, str]:
 
 
 def page_query(since: datetime, cursor: str | None) -> dict[str, str]:
-    """Return the query for a page of what was created since that moment, the youngest first."""
+    """Return the query for a page of what was created since then, newest first."""
     query = {"limit": "100", "created[gte]": str(int(since.timestamp()))}
     return query | ({} if cursor is None else {"starting_after": cursor})

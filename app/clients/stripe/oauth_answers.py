@@ -91,7 +91,7 @@ def judge_platform(answer: Answer, account_id: str, *, hide: Iterable[str]) -> P
 
 
 def _is_gone(reading: Reading, account_id: str) -> bool:
-    """Whether Stripe says that nothing is connected, or (seen in the wild) that nobody is there."""
+    """Whether Stripe says that nothing is connected or (seen in the wild) does not exist."""
     if reading.status == 200 or reading.says("no such application"):
         return False
     return reading.says("not connected to stripe account") or reading.says(

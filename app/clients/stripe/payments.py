@@ -126,7 +126,7 @@ class Payments(Calls):
     def list_payment_intents(
         self, *, account_id: str, secret_key: str, since: datetime, cursor: str | None = None
     ) -> PaymentIntentPage:
-        """Return a page of the intents created since that moment; takes a place itself."""
+        """Return a page of the intents created since then; passes the bulkhead itself."""
         with self.reserve():
             answer = self._ask_api(
                 "GET",

@@ -198,7 +198,7 @@ def _answer(route: Route, method: str, components: Components) -> Json:
 
 
 def _is_public(route: Route, method: str) -> bool:
-    """Whether anybody may read it, so that a cache may keep it and ask again by its ETag."""
+    """Whether it is public, so that a cache may keep it and revalidate it by its ETag."""
     is_read = method == "GET" and _is_resource(route.view)
     return is_read and route.rights["GET"].least == ANYONE
 

@@ -2,8 +2,7 @@
 Who connected which account: the rows of `stripe_accounts`, and what follows from them.
 
 A connection by OAuth lasts as long as some link uses the account; an account that this platform
-created stays with its owner until they disconnect it at Stripe. Whoever writes here holds the
-account's lock.
+created stays with its owner until they disconnect it at Stripe. Writers hold the account's lock.
 """
 
 from datetime import datetime
@@ -156,7 +155,7 @@ def is_own(user_id: object) -> ColumnElement[bool]:
 
 
 def is_imported_of(user_id: object) -> ColumnElement[bool]:
-    """Return the condition that nobody here connected the account, and the user owns the event."""
+    """Return the condition that no user connected the account and the user owns the event."""
     row = aliased(StripeAccount)
     is_connected_here = exists().where(
         row.stripe_user_id == StripeAuthorization.stripe_user_id,

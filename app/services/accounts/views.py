@@ -1,4 +1,4 @@
-"""Reading accounts: those that somebody connected, each with how many events use it."""
+"""Reading connected accounts, each with how many events use it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +30,7 @@ ACCOUNT_ID, LIVEMODE = column("stripe_user_id", String), column("livemode", Bool
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """An account as somebody who may use it sees it; *linked_events* is how many use it."""
+    """An account as a user who may use it sees it; *linked_events* is how many use it."""
 
     id: str
     livemode: bool
@@ -67,7 +67,7 @@ def list_accounts(caller: Caller, page: Page) -> tuple[int, list[AccountView]]:
     Return how many accounts *caller* may use, and a page of them: their own, or for administrators
     all. They are of the current mode unless *page* has conditions (on LIVEMODE).
 
-    An account whose onboarding is not finished is not among them.
+    Accounts with unfinished onboarding are left out.
     """
     conditions = page.filters or [LIVEMODE == CURRENT_MODE]
     accounts = ALL if caller.is_admin else OWN

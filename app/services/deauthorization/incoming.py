@@ -75,7 +75,7 @@ def _is_about_us(event: StripeEvent) -> bool:
 
 
 def _is_connected(event: StripeEvent) -> bool:
-    """Return whether the account is one that somebody connected; no event may use it yet."""
+    """Return whether a user connected the account, even if no event uses it yet."""
     active = connections.is_row_of(event.account) & connections.ACTIVE
     return bool(read(select(StripeAccount.id).where(active).limit(1)))
 
@@ -84,7 +84,7 @@ def _handle(event: StripeEvent, lookup: AccountLookup) -> bool:
     """
     Apply the event and store its id; or return False if Stripe is to send it again.
 
-    Raises IntegrityError, with nothing done, if the event has been handled meanwhile.
+    Raises IntegrityError, with nothing done, if the event was handled concurrently.
     """
     apply = _apply_update if event.type == UPDATED else _apply_deauthorization
     with transaction() as session:

@@ -56,7 +56,7 @@ def lock_event(
     """
     Return the event like `find_event`, and the settings, in one statement.
 
-    Until the transaction ends nobody else changes the event, links it or unlinks it. *field* says
+    No other transaction can change, link or unlink the event until this one ends. *field* says
     what the NotFound is about, where a document names the event.
     """
     row, event = _find_one(LOCK, reference, caller, field)

@@ -129,7 +129,7 @@ def _find_role(session: Session, event_id: int, user_id: int, role: str) -> int 
 
 
 def _has_another_owner(session: Session, given: UsersEventsRole) -> bool:
-    """Whether somebody else owns the event; a deleted account can do nothing as an owner."""
+    """Whether another user owns the event; a deleted user does not count as an owner."""
     others = (
         _roles(given.event_id)
         .join(User, User.id == UsersEventsRole.user_id)

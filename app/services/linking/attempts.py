@@ -98,7 +98,7 @@ def list_attempts(reference: str, caller: Caller, page: Page) -> tuple[int, list
     """
     Return how many attempts to link the event there were, and a page of them, newest first.
 
-    An expired attempt is shown as interrupted before anybody has closed it. Raises NotFound,
+    An expired attempt is shown as interrupted even before it is closed. Raises NotFound,
     Forbidden.
     """
     event = find_event(reference, caller)

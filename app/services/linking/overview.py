@@ -1,4 +1,4 @@
-"""Every link of the platform, for administrators: those that need somebody's attention first."""
+"""Every link of the platform, for administrators: those that need attention first."""
 
 from dataclasses import dataclass
 from datetime import datetime

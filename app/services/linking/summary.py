@@ -32,7 +32,7 @@ class OtherEvents:
 
 
 def links_of_event(event_id: int) -> list[LinkSummary]:
-    """Return the event's links in both modes, for somebody who works there."""
+    """Return the event's links in both modes, for people who work there."""
     row = StripeAuthorization
     found = read(
         select(

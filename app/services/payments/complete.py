@@ -23,7 +23,7 @@ def record_intent(payment_id: int, intent: StripeIntent, asked_at: datetime | No
     """
     Write what Stripe said about the payment when it was asked. Idempotent.
 
-    *asked_at* is the moment before Stripe was asked, where somebody else may have asked since.
+    *asked_at* is the moment before Stripe was asked, where another process may have asked since.
     """
     with transaction() as session:
         apply_intent(session, payment_id, intent, asked_at or current_time(session))

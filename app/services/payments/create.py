@@ -53,9 +53,9 @@ def create_payment(request: PaymentRequest, stripe: StripeConnect) -> PaymentRes
 
 def resume_payment(payment_id: int, stripe: StripeConnect) -> bool:
     """
-    Find out what became of an unclear payment; True if that is known then.
+    Find out what became of an unclear payment; return whether that is known now.
 
-    False if another process is at it, or nobody can tell yet. Raises a StripeError.
+    It is not while another process is working on it. Raises a StripeError.
     """
     with ExitStack() as place:
         claim = reclaim_payment(payment_id, stripe, lambda: place.enter_context(stripe.reserve()))

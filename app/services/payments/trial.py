@@ -49,7 +49,7 @@ def send_test_payment(
         description="Test payment",
     )
     made = create_payment(request, stripe).payment
-    if made.livemode:  # the mode was switched this very moment; nobody pays anything then
+    if made.livemode:  # the mode was switched this very moment; nothing is paid then
         raise Forbidden("Test payments are sent in test mode only.")
     return made if made.status == "succeeded" else _confirm(made, stripe, return_url)
 

@@ -1,4 +1,4 @@
-"""Are the platform's keys right? Found out without disconnecting anybody."""
+"""Checks whether the platform's keys are right, without disconnecting any account."""
 
 import secrets
 from dataclasses import dataclass, field
