@@ -48,7 +48,7 @@ def arrive() -> ResponseReturnValue:
     if trip is None:
         raise BadRequest(NOT_YOURS)
     if trip.is_onboarding and "refresh" in request.args:  # the address at Stripe has expired
-        return connections.connect(trip.event_identifier)
+        return connections.start(trip.event_identifier, returning.replaced_by(state))
     return _finish(trip, Arrival(state, _code()))
 
 
@@ -60,7 +60,7 @@ def _code() -> str | None:
 def _send_to_sign_in(state: str, trip: Trip | None) -> Response:
     """Lead to the sign-in; a code waits only where it could still be used."""
     if "error" in request.args:
-        flash(_refusal(), "calm")
+        flash(_refusal(None), "calm")
     elif trip is not None and trip.is_live:
         name = returning.name_of(state)
         there = f"/sign-in?next={returning.PATH}%3Fwaiting%3D{name}"
@@ -112,12 +112,13 @@ def _link_request(trip: Trip, arrival: Arrival) -> LinkRequest:
 
 def _tell_refusal(trip: Trip | None) -> Response:
     """Say what Stripe, or the user at Stripe, has refused."""
-    flash(_refusal(), "calm")
+    flash(_refusal(trip), "calm")
     return make_response(redirect(f"/events/{trip.event_identifier}" if trip else HOME, 303))
 
 
-def _refusal() -> str:
+def _refusal(trip: Trip | None) -> str:
+    """Quote Stripe on a trip of the caller's own alone: any link can bring a sentence along."""
     if request.args["error"] == "access_denied":
         return CANCELLED
-    said = plain_text(request.args.get("error_description", ""))
+    said = plain_text(request.args.get("error_description", "")) if trip else ""
     return f"Stripe did not connect the account. {said or 'Please try again.'}"

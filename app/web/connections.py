@@ -10,7 +10,7 @@ from app.auth.policy import CONNECT, DISCONNECT, PAY, require
 from app.errors import BadRequest, ServiceError
 from app.extensions import bound
 from app.services.events.queries import read_event
-from app.services.linking.authorization_requests import AuthorizationRequest
+from app.services.linking.authorization_requests import AuthorizationRequest, read_trip
 from app.services.linking.connect import request_connection
 from app.services.linking.link import link_account
 from app.services.linking.request import LinkRequest
@@ -31,16 +31,17 @@ DISCONNECTED = {
 
 def connect(event: str) -> ResponseReturnValue:
     """Lead to Stripe, to connect an account."""
-    return _start(event, replacing=None)
+    return start(event, replacing=None)
 
 
 def reconnect(event: str) -> ResponseReturnValue:
     """Lead to Stripe, to connect an account in the place of the one that is connected."""
     link = read_event(event, current_caller()).stripe_authorization
-    return _start(event, replacing=link.id if link else None)
+    return start(event, replacing=link.id if link else None)
 
 
-def _start(event: str, replacing: int | None) -> ResponseReturnValue:
+def start(event: str, replacing: int | None) -> ResponseReturnValue:
+    """Lead to Stripe; the account that comes back takes the place of the link *replacing*."""
     found = read_event(event, current_caller())
     require(found.role, CONNECT)
     try:
@@ -76,6 +77,9 @@ def finish(event: str) -> ResponseReturnValue:
     except ServiceError as refusal:
         flash(refusal.detail, "bad")
         return redirect(f"/events/{found.identifier}", 303)
+    begun = read_trip(trip.state)
+    if begun is None or not begun.is_onboarding:  # the method was switched while the page was open
+        return redirect(trip.authorize_url, 303)
     wanted = LinkRequest(
         event=str(found.id),
         caller=current_caller(),

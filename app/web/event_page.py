@@ -41,7 +41,8 @@ def show(event: str) -> str:
 
 def show_event(event: EventView, role_form: RoleForm | None = None) -> str:
     """Return the page of *event*; *role_form* has what was refused of it, if anything was."""
-    livemode = read_settings(current_caller()).stripe_mode == "production"
+    settings = read_settings(current_caller())
+    livemode = settings.stripe_mode == "production"
     if event.stripe_authorization is not None:
         bound("refreshes").schedule(event.stripe_authorization)
     links = {link.livemode: link for link in links_of_event(event.id)}
@@ -54,7 +55,8 @@ def show_event(event: EventView, role_form: RoleForm | None = None) -> str:
         link=links.get(livemode),
         link_elsewhere=links.get(not livemode),
         accounts=_accounts(event),
-        is_unfinished=has_unfinished_onboarding(event.id, current_caller(), livemode),
+        is_unfinished=settings.stripe_connect_method == "onboarding"
+        and has_unfinished_onboarding(event.id, current_caller(), livemode),
         payments=list_payments(str(event.id), current_caller(), Page(size=10))[1],
         key=token_urlsafe(16),
         attempts=attempts,

@@ -137,6 +137,22 @@ def test_what_stripe_says_is_shown_as_plain_text(browser, owner, event):
     assert "<script>alert" not in page and "sk_live_abcdefgh" not in page and "\x07" not in page
 
 
+@pytest.mark.parametrize("state", ["nobodys", "somebody_elses", "signed_out"])
+def test_a_sentence_that_a_strangers_link_brings_is_never_repeated(
+    app, browser, owner, event, make, state
+):
+    known = set_out(Browser(app).as_(owner), event)
+    if state != "signed_out":
+        browser.as_(make.user())
+    given = "made-up" if state == "nobodys" else known
+
+    response = come_back(browser, state=given, error="x", error_description="Call 555 now")
+
+    page = words(browser.get(response.location))
+    assert "Stripe did not connect the account. Please try again." in page
+    assert "Call 555" not in page
+
+
 def test_a_refusal_of_stripe_is_told_on_the_events_page(browser, owner, event, stripe):
     state = set_out(browser.as_(owner), event)
 

@@ -14,6 +14,7 @@ pytestmark = on_sqlite
 
 ORGANIZER = "organizer@example.com", "demo-organizer"
 ADMIN = "admin@example.com", "demo-admin"
+LONG = "Trip <script>alert(1)</script> " + "Donaudampfschifffahrt" * 4 + " مرحبا"
 CONNECTED = "Stripe account connected."
 expect.set_options(timeout=30_000)
 
@@ -63,6 +64,14 @@ def check(page: Page) -> None:
     page.set_viewport_size(before)
 
 
+def check_refusal(visitor: Visitor, status: int) -> None:
+    """Check a page that tells of a refusal; the browser tells of its status, and nothing else."""
+    check(visitor.page)
+    (told,) = visitor.problems
+    assert f"status of {status}" in told
+    visitor.problems.clear()
+
+
 def allow(page: Page) -> None:
     """Let the platform have the account that is offered first, at the local Stripe."""
     page.get_by_role("button", name="Connect").click()
@@ -72,12 +81,21 @@ def test_an_organizer_connects_pays_for_a_test_and_disconnects(visit, running):
     visitor = visit()
     page = visitor.page
     page.goto(running.url)
-    check(page)
+    page.get_by_label("E-mail").fill(ORGANIZER[0])
+    page.get_by_label("Password").fill("a-wrong-one")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("E-mail or password is wrong.")).to_be_visible()
+    check_refusal(visitor, 401)
     visitor.sign_in(*ORGANIZER)
     check(page)
+    page.goto(f"{running.url}/events?q=nothing")
+    check(page)
+    page.goto(f"{running.url}/connect/callback?code=ac_1&state=made-up")
+    check_refusal(visitor, 400)
+    page.goto(f"{running.url}/events")
     page.get_by_role("link", name="New event").click()
     check(page)
-    address = visitor.create_event("Trip")
+    address = visitor.create_event(LONG)
     check(page)
 
     page.get_by_role("button", name="Connect with Stripe").click()

@@ -1,5 +1,7 @@
 """Signing in at the console: cookies, forms, and where it leads."""
 
+import re
+
 import pytest
 
 from app.auth.guard import COOKIE
@@ -153,3 +155,19 @@ def test_a_sign_in_that_has_ended_leads_a_form_back_to_the_page_that_has_it(brow
 
     assert response.status_code == 303
     assert response.location == f"/sign-in?next=%2Fevents%2F{event.identifier}"
+
+
+def test_no_form_does_anything_without_its_token(app, browser, make):
+    browser.as_(make.admin())
+    forms = [
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if "POST" in rule.methods and not rule.rule.startswith(("/v1", "/auth", "/stripe"))
+    ]
+    assert len(forms) >= 14
+
+    for form in forms:
+        refused = browser.send(re.sub("<[^>]+>", "1", form), token=False)
+
+        assert refused.status_code == 400, form
+        assert "nothing was changed" in words(refused), form
