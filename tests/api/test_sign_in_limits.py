@@ -169,9 +169,11 @@ def test_many_who_know_their_password_sign_in_at_once(client, user, monkeypatch)
     assert answers == [200] * 40
 
 
-def test_whoever_waits_too_long_for_a_turn_is_told_to_come_back(client, user, monkeypatch):
+def test_a_sign_in_that_waits_too_long_in_the_bulkhead_is_told_to_come_back(
+    client, user, monkeypatch
+):
     monkeypatch.setattr(passwords, "_verifying", Bulkhead(passwords.AT_ONCE, 0.01))
-    with passwords.turn(), passwords.turn():
+    with passwords.admitted(), passwords.admitted():
         response = sign_in(client)
 
     assert_error(response, 429, "rate-limited")

@@ -50,7 +50,7 @@ def _ours(client, key):
         while True:
             since = datetime.now(UTC) - timedelta(hours=1)
             page = client.list_accounts(secret_key=key, since=since, cursor=cursor)
-            found += [each.account_id for each in page.accounts if "onboarding" in each.metadata]
+            found += [each.account_id for each in page.items if "onboarding" in each.metadata]
             if page.cursor is None:
                 return found
             cursor = page.cursor

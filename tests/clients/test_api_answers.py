@@ -186,7 +186,7 @@ def test_a_page_of_accounts_has_what_we_named_them_by_and_the_way_to_the_next():
     first = judge_accounts(answer(page(CREATED, other, has_more=True)), hide=HIDE)
     last = judge_accounts(answer(page(CREATED)), hide=HIDE)
 
-    assert [(each.account_id, each.metadata) for each in first.accounts] == [
+    assert [(each.account_id, each.metadata) for each in first.items] == [
         (ACCOUNT, {"request": "7"}),
         ("acct_2", {"other": "text"}),
     ]
@@ -212,7 +212,7 @@ def test_a_list_that_cannot_be_one_is_unreadable(judge, body):
 
 
 def test_an_empty_list_is_one():
-    assert judge_accounts(answer(page()), hide=HIDE).accounts == ()
+    assert judge_accounts(answer(page()), hide=HIDE).items == ()
 
 
 def test_an_intent_is_told_with_whole_numbers_and_its_secret_is_not_in_the_repr():
@@ -254,5 +254,5 @@ def test_an_intent_with_a_value_that_cannot_be_leaves_it_open_whether_it_was_mad
 def test_a_page_of_intents_has_the_way_to_the_next():
     found = judge_intents(answer(page(INTENT, has_more=True)), ACCOUNT, hide=HIDE)
 
-    assert [each.metadata for each in found.intents] == [{"payment": "9"}]
+    assert [each.metadata for each in found.items] == [{"payment": "9"}]
     assert found.cursor == "pi_1Some"

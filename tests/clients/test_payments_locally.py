@@ -38,7 +38,7 @@ def _ours(client, on):
     def ours() -> list[str]:
         since = datetime.now(UTC) - timedelta(hours=1)
         page = client.list_payment_intents(since=since, **on)
-        return [each.intent_id for each in page.intents if each.metadata == {"payment": "9"}]
+        return [each.intent_id for each in page.items if each.metadata == {"payment": "9"}]
 
     return ours
 

@@ -73,15 +73,14 @@ def test_a_link_is_there_when_it_is_answered(there, link):
 
 
 def test_another_account_takes_the_row_of_the_first(there, link, owner, stripe):
-    made = link()
+    made_id = link().id
     body = link_document(7, stripe.code(stripe.accounts[1]))
-    body["data"]["id"] = str(made.id)
-    assert owner.patch(f"/v1/stripe-authorizations/{made.id}", body).status_code == 200
+    body["data"]["id"] = str(made_id)
+    assert owner.patch(f"/v1/stripe-authorizations/{made_id}", body).status_code == 200
 
-    db.session.rollback()
-    db.session.refresh(made)
-    assert made.stripe_user_id == stripe.accounts[1]
-    assert rows(there) == ([as_there(made)], [7])
+    now = db.session.get_one(StripeAuthorization, made_id)
+    assert now.stripe_user_id == stripe.accounts[1]
+    assert rows(there) == ([as_there(now)], [7])
 
 
 def test_an_unlinked_event_has_no_row_there(there, link, owner):

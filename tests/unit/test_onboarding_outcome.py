@@ -1,4 +1,4 @@
-"""What to do about an account that is asked for again: every case alone. No database, no Stripe."""
+"""What a failure says about an account that was to be created. No database, no Stripe."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,30 +13,13 @@ from app.errors import (
     StripeUnreachable,
     StripeUnreadable,
 )
-from app.services.onboarding.outcome import Known, is_key_spent, next_step, was_never_sent
+from app.services.onboarding.outcome import is_key_spent, was_never_sent
 
 NOW = datetime(2027, 5, 1, 12, tzinfo=UTC)
 
 
 def ago(**passed):
     return NOW - timedelta(**passed)
-
-
-@pytest.mark.parametrize(
-    ("step", "facts"),
-    [
-        ("ask", {}),
-        ("ask", {"first_sent_at": ago(hours=22, minutes=59)}),
-        ("ask", {"first_sent_at": ago(minutes=1), "claimed_until": NOW}),
-        ("look-up", {"first_sent_at": ago(hours=23, seconds=1)}),
-        ("look-up", {"first_sent_at": ago(minutes=1), "is_key_spent": True}),
-        ("wait", {"first_sent_at": NOW, "claimed_until": NOW + timedelta(seconds=1)}),
-        ("wait", {"is_key_spent": True, "claimed_until": NOW + timedelta(seconds=1)}),
-        ("known", {"account_id": "acct_1", "first_sent_at": ago(days=3)}),
-    ],
-)
-def test_the_next_step_follows_from_what_is_known(step, facts):
-    assert next_step(Known(NOW, **facts)) == step
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How a payment goes on and ends, decided without a database."""
+"""How a payment ends, decided without a database."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,36 +13,13 @@ from app.errors import (
     StripeUnreachable,
     StripeUnreadable,
 )
-from app.services.payments.outcome import Known, Verdict, is_lost, judge_failure, next_step
+from app.services.payments.outcome import Verdict, is_lost, judge_failure
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
-def known(**facts):
-    given = {"outcome": None, "claimed_until": None, "first_sent_at": None}
-    return Known(**{"now": NOW, **given, "has_saved_fault": False, **facts})
-
-
 def ago(**span):
     return NOW - timedelta(**span)
-
-
-@pytest.mark.parametrize(
-    ("facts", "step"),
-    [
-        ({"outcome": "created"}, "remember"),
-        ({"outcome": "refused"}, "remember"),
-        ({"outcome": "failed"}, "remember"),
-        ({"claimed_until": NOW + timedelta(seconds=1)}, "wait"),
-        ({"claimed_until": NOW, "first_sent_at": ago(seconds=30)}, "ask"),
-        ({"first_sent_at": ago(hours=22, minutes=59)}, "ask"),
-        ({"first_sent_at": ago(hours=23, minutes=1)}, "look-up"),
-        ({"first_sent_at": ago(minutes=1), "has_saved_fault": True}, "look-up"),
-        ({}, "ask"),
-    ],
-)
-def test_a_payment_that_is_asked_for_again_goes_on_where_it_stopped(facts, step):
-    assert next_step(known(**facts)) == step
 
 
 @pytest.mark.parametrize(

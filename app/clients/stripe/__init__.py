@@ -13,12 +13,11 @@ from app.clients.stripe.outcomes import (
 from app.clients.stripe.payments import Payments, payment_intent_form
 from app.clients.stripe.values import (
     AccountLink,
-    AccountPage,
     AccountSnapshot,
     ConnectedAccount,
     ListedAccount,
+    ListPage,
     PaymentIntent,
-    PaymentIntentPage,
     PlatformCheck,
 )
 
@@ -27,14 +26,13 @@ __all__ = [
     "AccountDeleted",
     "AccountLink",
     "AccountNotConnected",
-    "AccountPage",
     "AccountSnapshot",
     "AccountUnknown",
     "ConnectedAccount",
     "KeyLacksPermission",
+    "ListPage",
     "ListedAccount",
     "PaymentIntent",
-    "PaymentIntentPage",
     "PlatformCheck",
     "SavedFault",
     "StripeConnect",

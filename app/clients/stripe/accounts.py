@@ -12,7 +12,7 @@ from app.clients.stripe.api_answers import (
 )
 from app.clients.stripe.calls import PAGE_LIMIT, Calls, page_query
 from app.clients.stripe.outcomes import AccountNotConnected
-from app.clients.stripe.values import AccountLink, AccountPage, AccountSnapshot
+from app.clients.stripe.values import AccountLink, AccountSnapshot, ListedAccount, ListPage
 
 _ASKABLE_ID = re.compile(r"[A-Za-z0-9_]{1,100}")
 
@@ -77,7 +77,7 @@ class Accounts(Calls):
 
     def list_accounts(
         self, *, secret_key: str, since: datetime, cursor: str | None = None
-    ) -> AccountPage:
+    ) -> ListPage[ListedAccount]:
         """
         Return a page of the accounts connected since that moment; takes a place itself.
 

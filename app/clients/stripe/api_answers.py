@@ -15,11 +15,10 @@ from app.clients.stripe.reading import ACCOUNT_ID, MAINTENANCE, ONBOARDING, PAYI
 from app.clients.stripe.transport import Answer
 from app.clients.stripe.values import (
     AccountLink,
-    AccountPage,
     AccountSnapshot,
     ListedAccount,
+    ListPage,
     PaymentIntent,
-    PaymentIntentPage,
 )
 from app.errors import StripeRefused
 from app.security.redaction import plain_text
@@ -57,11 +56,11 @@ def judge_new_account(answer: Answer, *, hide: Iterable[str]) -> str:
     return _text(reading, _require_done(reading), "id", ACCOUNT_ID)
 
 
-def judge_accounts(answer: Answer, *, hide: Iterable[str]) -> AccountPage:
+def judge_accounts(answer: Answer, *, hide: Iterable[str]) -> ListPage[ListedAccount]:
     """Return a page of accounts."""
     reading = Reading(answer, ONBOARDING, hide)
     accounts, has_more = _page(reading, _listed_account)
-    return AccountPage(accounts, accounts[-1].account_id if has_more else None)
+    return ListPage(accounts, accounts[-1].account_id if has_more else None)
 
 
 def judge_account_link(answer: Answer, *, hide: Iterable[str]) -> AccountLink:
@@ -83,11 +82,13 @@ def judge_intent(
     return intent
 
 
-def judge_intents(answer: Answer, account_id: str, *, hide: Iterable[str]) -> PaymentIntentPage:
+def judge_intents(
+    answer: Answer, account_id: str, *, hide: Iterable[str]
+) -> ListPage[PaymentIntent]:
     """Return a page of payment intents of the account."""
     reading = Reading(answer, PAYING, hide)
     intents, has_more = _page(reading, _intent, account_id)
-    return PaymentIntentPage(intents, intents[-1].intent_id if has_more else None)
+    return ListPage(intents, intents[-1].intent_id if has_more else None)
 
 
 def require_intent_id(intent_id: str) -> str:

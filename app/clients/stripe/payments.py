@@ -10,7 +10,7 @@ from datetime import datetime
 from app.clients.stripe.accounts import require_account_id
 from app.clients.stripe.api_answers import judge_intent, judge_intents, require_intent_id
 from app.clients.stripe.calls import PAGE_LIMIT, Calls, page_query
-from app.clients.stripe.values import PaymentIntent, PaymentIntentPage
+from app.clients.stripe.values import ListPage, PaymentIntent
 
 
 def payment_intent_form(
@@ -125,7 +125,7 @@ class Payments(Calls):
 
     def list_payment_intents(
         self, *, account_id: str, secret_key: str, since: datetime, cursor: str | None = None
-    ) -> PaymentIntentPage:
+    ) -> ListPage[PaymentIntent]:
         """Return a page of the intents created since then; passes the bulkhead itself."""
         with self.reserve():
             answer = self._ask_api(

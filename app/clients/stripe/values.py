@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
+T = TypeVar("T")
 CheckOutcome = Literal["ok", "wrong-key", "restricted-key", "wrong-client-id", "unreachable"]
 
 
@@ -66,10 +67,10 @@ class ListedAccount:
 
 
 @dataclass(frozen=True)
-class AccountPage:
-    """Accounts, the youngest first; *cursor* asks for the next page, None after the last."""
+class ListPage(Generic[T]):
+    """A page of one of Stripe's lists, newest first; *cursor* asks for the next, None if last."""
 
-    accounts: tuple[ListedAccount, ...]
+    items: tuple[T, ...]
     cursor: str | None
 
 
@@ -93,11 +94,3 @@ class PaymentIntent:
     created_at: datetime
     metadata: Mapping[str, str]
     client_secret: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class PaymentIntentPage:
-    """Payment intents, the youngest first; *cursor* asks for the next page, None after the last."""
-
-    intents: tuple[PaymentIntent, ...]
-    cursor: str | None

@@ -4,8 +4,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from math import ceil
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,11 +18,12 @@ from app.models import Setting, StripeAccount, User
 from app.services.events.queries import lock_event
 from app.services.events.theirs import confirm_event
 from app.services.events.views import FoundEvent
+from app.services.keyed_calls import Step, lease_end, next_step, retry_after
 from app.services.linking.admission import NOT_CONFIGURED
-from app.services.onboarding.outcome import LEASE, Known, Step, next_step
 from app.services.platform.countries import country_code
 from app.services.platform.registration import Platform, platform_of
 
+UNDER_WAY = "Your account at Stripe is being created right now. Please try again in a moment."
 OUR_METADATA = "open_event_account"  # names the row, so that the account is found at Stripe again
 
 
@@ -128,15 +128,14 @@ def _take(
     now: datetime,
     stripe: StripeConnect,
 ) -> Claim:
-    step = next_step(
-        Known(now, row.stripe_user_id, row.claimed_until, row.first_sent_at, row.is_key_spent)
-    )
-    if step == "wait":
-        raise _under_way(row.claimed_until or now, now)
     sent_before = row.first_sent_at
-    if step != "known":
+    step = next_step(now, row.claimed_until, sent_before, is_key_spent=row.is_key_spent)
+    if row.stripe_user_id is None:
+        if step == "wait":
+            headers = retry_after(row.claimed_until or now, now)
+            raise Conflict(UNDER_WAY, headers=headers)
         row.first_sent_at = sent_before or now
-        row.claimed_until = now + lease(stripe)
+        row.claimed_until = lease_end(now, stripe.timeout)
     return Claim(
         row_id=row.id,
         event_id=event.id,
@@ -149,17 +148,4 @@ def _take(
         fresh_parameters=form,
         created_at=row.connected_at,
         sent_before=sent_before,
-    )
-
-
-def lease(stripe: StripeConnect) -> timedelta:
-    """Return for how long a process may be taken to be waiting for one answer of Stripe's."""
-    return timedelta(seconds=stripe.timeout) + LEASE
-
-
-def _under_way(until: datetime, now: datetime) -> Conflict:
-    seconds = max(1, ceil((until - now).total_seconds()))
-    return Conflict(
-        "Your account at Stripe is being created right now. Please try again in a moment.",
-        headers={"Retry-After": str(seconds)},
     )

@@ -1,16 +1,13 @@
 """
 Creating an account at Stripe, at most once per row: ask, or find it by our own metadata.
 
-The row is committed first, with a random key and the exact parameters. After a kill, a timeout or a
-lost answer the next request asks under the same key; where Stripe has forgotten the key, or only
-repeats a failure under it, its accounts are searched before another key is used.
+A keyed call (`app/services/keyed_calls.py`). Where Stripe has forgotten the key, or only repeats a
+failure under it, its accounts are searched before another key is used.
 """
 
 import json
 import secrets
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
 
 from sqlalchemy.orm import Session
@@ -18,14 +15,14 @@ from sqlalchemy.orm import Session
 from app.clients.stripe import AccountNotConnected, SavedFault, StripeConnect
 from app.db.clock import current_time
 from app.db.transactions import transaction
-from app.errors import StripeError, StripeRejectedPlatform
+from app.errors import Conflict, StripeError, StripeRejectedPlatform
 from app.models import StripeAccount
 from app.security.logs import log
-from app.services.onboarding.claim import OUR_METADATA, Claim, lease
-from app.services.onboarding.outcome import Failure, is_key_spent, was_never_sent
+from app.services.keyed_calls import CLOCK_SKEW, Failure, find_listed, lease_end, retry_after
+from app.services.onboarding.claim import OUR_METADATA, UNDER_WAY, Claim
+from app.services.onboarding.outcome import is_key_spent, was_never_sent
 from app.services.persistence import persist
 
-CLOCKS = timedelta(minutes=10)  # by which our clock and Stripe's may differ
 DENIED = "Stripe does not let this platform create accounts: please ask the administrator."
 
 
@@ -60,17 +57,13 @@ def _ask(claim: Claim, stripe: StripeConnect) -> str:
 
 def _find(claim: Claim, stripe: StripeConnect) -> str:
     """Return the account that carries our reference; if there is none, ask under another key."""
-    cursor = None
-    while True:
-        page = stripe.list_accounts(
-            secret_key=claim.platform.secret_key, since=claim.created_at - CLOCKS, cursor=cursor
-        )
-        for account in page.accounts:
-            if account.metadata.get(OUR_METADATA) == claim.reference:
-                return account.account_id
-        cursor = page.cursor
-        if cursor is None:
-            return _create(_renew(claim, stripe), stripe)
+    fetch_page = partial(
+        stripe.list_accounts,
+        secret_key=claim.platform.secret_key,
+        since=claim.created_at - CLOCK_SKEW,
+    )
+    account = find_listed(lambda cursor: fetch_page(cursor=cursor), OUR_METADATA, claim.reference)
+    return account.account_id if account else _create(_renew(claim, stripe), stripe)
 
 
 def _create(claim: Claim, stripe: StripeConnect) -> str:
@@ -83,45 +76,46 @@ def _create(claim: Claim, stripe: StripeConnect) -> str:
 
 
 def _renew(claim: Claim, stripe: StripeConnect) -> Claim:
-    """Commit another key and today's parameters: under the old key there is no account."""
-    key = secrets.token_hex(16)
+    """
+    Commit another key and today's parameters: under the old key there is no account.
 
-    def renew(session: Session, row: StripeAccount) -> None:
-        now = current_time(session)
+    Raises Conflict where another process has done so: our lease had ended during the search.
+    """
+    key = secrets.token_hex(16)
+    with transaction() as session:
+        row, now = _lock(session, claim.row_id), current_time(session)
+        if row.stripe_user_id is not None or row.idempotency_key != claim.idempotency_key:
+            raise Conflict(UNDER_WAY, headers=retry_after(row.claimed_until or now, now))
         row.idempotency_key, row.parameters = key, json.dumps(dict(claim.fresh_parameters))
         row.first_sent_at, row.is_key_spent = now, False
-        row.claimed_until = now + lease(stripe)
-
-    _change(claim.row_id, renew)
+        row.claimed_until = lease_end(now, stripe.timeout)
     return replace(claim, idempotency_key=key, parameters=claim.fresh_parameters)
 
 
 def _note_failure(claim: Claim, error: Failure, stripe: StripeConnect) -> None:
     """End the lease, and remember whether the key can be used again."""
 
-    def note(session: Session, row: StripeAccount) -> None:
-        row.claimed_until = None
-        row.is_key_spent |= is_key_spent(error)
-        if was_never_sent(error, claim.sent_before) and not row.is_key_spent:
-            row.first_sent_at = None
+    def note() -> None:
+        with transaction() as session:
+            row = _lock(session, claim.row_id)
+            row.claimed_until = None
+            row.is_key_spent |= is_key_spent(error)
+            if was_never_sent(error, claim.sent_before) and not row.is_key_spent:
+                row.first_sent_at = None
 
-    persist(partial(_change, claim.row_id, note), stripe.waiting)
+    persist(note, stripe.waiting)
     code = error.code if isinstance(error, StripeError) else "account_invalid"
     log.warning("account not created", connection=claim.row_id, code=code)
 
 
 def _record(row_id: int, account_id: str) -> None:
-    def record(session: Session, row: StripeAccount) -> None:
+    with transaction() as session:
+        row = _lock(session, row_id)
         row.stripe_user_id, row.claimed_until = row.stripe_user_id or account_id, None
 
-    _change(row_id, record)
 
-
-def _change(row_id: int, change: Callable[[Session, StripeAccount], None]) -> None:
-    with transaction() as session:
-        row = session.get_one(StripeAccount, row_id, with_for_update=True, populate_existing=True)
-        if row.stripe_user_id is None:
-            change(session, row)
+def _lock(session: Session, row_id: int) -> StripeAccount:
+    return session.get_one(StripeAccount, row_id, with_for_update=True, populate_existing=True)
 
 
 def _told(error: Failure) -> StripeError:

@@ -4,9 +4,8 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from math import ceil
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -28,9 +27,11 @@ from app.errors import (
 from app.models import PaymentIntent, Setting, StripeAuthorization
 from app.services.events.queries import find_event
 from app.services.events.views import FoundEvent
-from app.services.payments.outcome import LEASE, Known, next_step
+from app.services.keyed_calls import Step, lease_end, next_step, retry_after
 from app.services.payments.request import PaymentRequest
 from app.services.platform.registration import Platform, platform_of
+
+UNDER_WAY = "This payment is being created right now. Please try again in a moment."
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Claim:
     """The right to ask Stripe about one payment, until the lease ends."""
 
     payment_id: int
-    step: Literal["ask", "look-up"]
+    step: Step
     account_id: str
     livemode: bool
     stripe_key: str = field(repr=False)
@@ -71,7 +72,7 @@ def claim_payment(
         with transaction() as session:
             return _claim(session, request, stripe, reserve)
     except IntegrityError:  # a twin has just committed its row
-        raise _under_way(1) from None
+        raise Conflict(UNDER_WAY, headers={"Retry-After": "1"}) from None
 
 
 def reclaim_payment(
@@ -83,9 +84,9 @@ def reclaim_payment(
         if row is None:
             return None
         now = current_time(session)
-        step = next_step(_known(row, now))
+        step = _next_step(row, now)
         platform = platform_of(session.get_one(Setting, 1), row.livemode)
-        if step not in ("ask", "look-up") or not platform.secret_key:
+        if row.outcome is not None or step == "wait" or not platform.secret_key:
             return None
         if step == "ask":
             reserve()
@@ -134,12 +135,11 @@ def _go_on(
             "This idempotency key was used for another payment of the event.",
             field="idempotency_key",
         )
-    step = next_step(_known(row, now))
-    if step == "remember":
+    if row.outcome is not None:
         return _remember(row)
+    step = _next_step(row, now)
     if step == "wait":
-        until = row.claimed_until or now
-        raise _under_way(ceil((until - now).total_seconds()))
+        raise Conflict(UNDER_WAY, headers=retry_after(row.claimed_until or now, now))
     platform = platform_of(setting, row.livemode)
     if not platform.secret_key:
         raise _not_configured()
@@ -148,8 +148,9 @@ def _go_on(
     return _take(row, step, platform, now, stripe)
 
 
-def _known(row: PaymentIntent, now: datetime) -> Known:
-    return Known(now, row.outcome, row.claimed_until, row.first_sent_at, row.has_saved_fault)
+def _next_step(row: PaymentIntent, now: datetime) -> Step:
+    spent = row.has_saved_fault
+    return next_step(now, row.claimed_until, row.first_sent_at, is_key_spent=spent)
 
 
 def _remember(row: PaymentIntent) -> Created:
@@ -160,13 +161,6 @@ def _remember(row: PaymentIntent) -> Created:
         row.error_code or "",
         row.detail or "",
         meta={"stripe-error": row.stripe_error} if row.stripe_error else None,
-    )
-
-
-def _under_way(seconds: int) -> Conflict:
-    return Conflict(
-        "This payment is being created right now. Please try again in a moment.",
-        headers={"Retry-After": str(max(1, seconds))},
     )
 
 
@@ -218,14 +212,14 @@ def _new_row(
 
 def _take(
     row: PaymentIntent,
-    step: Literal["ask", "look-up"],
+    step: Step,
     platform: Platform,
     now: datetime,
     stripe: StripeConnect,
 ) -> Claim:
     sent_before = row.first_sent_at
     row.first_sent_at = sent_before or now
-    row.claimed_until = now + timedelta(seconds=stripe.timeout) + LEASE
+    row.claimed_until = lease_end(now, stripe.timeout)
     return Claim(
         payment_id=row.id,
         step=step,

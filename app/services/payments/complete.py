@@ -10,8 +10,9 @@ from app.db.transactions import transaction
 from app.errors import ServiceError, StripeUnreadable
 from app.models import PaymentIntent
 from app.security.logs import log
+from app.services.keyed_calls import Failure
 from app.services.payments.claim import Claim
-from app.services.payments.outcome import Failure, Verdict, answer_for, is_lost, judge_failure
+from app.services.payments.outcome import Verdict, answer_for, is_lost, judge_failure
 
 LOST = (
     "Stripe never confirmed this payment, and has no record of it: nothing was charged."

@@ -1,9 +1,8 @@
 """
 Creating a payment, in three steps like a link: claim, ask Stripe, complete.
 
-The row is committed before Stripe is asked, with a random key and the exact parameters. Whatever
-times out or crashes, the next request with the same idempotency key asks Stripe under the same
-key, or finds out what became of the payment (`lookup.py`).
+A keyed call (`app/services/keyed_calls.py`): the caller's idempotency key names the row, a random
+key of our own the call. `lookup.py` finds out what became of a payment where that no longer helps.
 """
 
 from contextlib import ExitStack
@@ -16,10 +15,11 @@ from app.db.reads import read_time
 from app.errors import NotLinked, ServiceError, StripeError
 from app.services.accounts import status
 from app.services.events.theirs import confirm_event
+from app.services.keyed_calls import Failure
 from app.services.payments.claim import Claim, Created, claim_payment, reclaim_payment
 from app.services.payments.complete import complete_failed, record_intent
 from app.services.payments.lookup import look_up
-from app.services.payments.outcome import Failure, Verdict, answer_for
+from app.services.payments.outcome import Verdict, answer_for
 from app.services.payments.request import PaymentRequest
 from app.services.payments.views import PaymentView, read_view
 from app.services.persistence import persist

@@ -13,38 +13,12 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from app.clients.stripe import AccountNotConnected, SavedFault
-from app.errors import ServiceError, StripeError, StripeRefused, StripeRejectedPlatform
+from app.errors import ServiceError, StripeRefused, StripeRejectedPlatform
+from app.services.keyed_calls import Failure
 
-REPEATABLE = timedelta(hours=23)  # Stripe keeps idempotency keys for 24
 KNOWN_AFTER = timedelta(hours=24)  # what Stripe does not list by then was never made
-LEASE = timedelta(seconds=10)  # beyond the time that Stripe has to answer
 
-Step = Literal["wait", "ask", "look-up", "remember"]
 Ending = Literal["refused", "gone", "unclear"]
-Failure = StripeError | AccountNotConnected
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is known of a payment that was asked for before, by the database's clock."""
-
-    now: datetime
-    outcome: str | None
-    claimed_until: datetime | None
-    first_sent_at: datetime | None
-    has_saved_fault: bool
-
-
-def next_step(known: Known) -> Step:
-    """Return what to do about a payment that is asked for again."""
-    if known.outcome is not None:
-        return "remember"
-    if known.claimed_until is not None and known.claimed_until > known.now:
-        return "wait"
-    sent_at = known.first_sent_at
-    if sent_at is not None and (known.has_saved_fault or known.now - sent_at > REPEATABLE):
-        return "look-up"
-    return "ask"
 
 
 @dataclass(frozen=True)
