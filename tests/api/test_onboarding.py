@@ -419,6 +419,26 @@ def test_where_stripe_repeats_a_failure_accounts_are_searched_before_another_key
     assert len(set(keys)) == (2 if fault == "500-saved-before" else 1)
 
 
+def test_a_search_that_outlasts_its_lease_creates_no_second_account(
+    app, start, stripe, monkeypatch
+):
+    stripe.fault("500-saved-before", on="create-account", times=1)
+    start()
+    search = app.extensions["stripe"].list_accounts
+
+    def search_slowly(**asked):
+        page = search(**asked)
+        monkeypatch.setattr(app.extensions["stripe"], "list_accounts", search)
+        age(minutes=5)
+        assert start().status_code == 201
+        return page
+
+    monkeypatch.setattr(app.extensions["stripe"], "list_accounts", search_slowly)
+    error = assert_error(start(), 409, "conflict")
+    assert error["detail"].startswith("Your account at Stripe is being created")
+    assert len(created(stripe)) == 1
+
+
 @pytest.mark.parametrize("fault", ["500-before", "close-after-commit"])
 @on_both
 def test_a_day_later_accounts_are_searched_before_another_key(start, stripe, fault):
