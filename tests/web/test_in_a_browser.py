@@ -230,3 +230,55 @@ def test_an_administrator_checks_the_keys_and_finds_links_deeds_and_users(visit,
     page.get_by_label("Find by e-mail").fill("organizer")
     page.get_by_role("button", name="Find").click()
     expect(page.get_by_role("button", name="Block organizer@example.com")).to_be_visible()
+
+
+def test_pages_that_refuse_or_have_nothing_to_show_are_as_readable(visit, running):
+    visitor = visit().sign_in(*ORGANIZER)
+    page = visitor.page
+    for path, status in (("/admin/settings", 403), ("/events/nothing-here", 404)):
+        page.goto(f"{running.url}{path}")
+        check_refusal(visitor, status)
+    address = visitor.create_event("Edited")
+    page.goto(f"{address}/edit")
+    page.get_by_label("Name").fill("")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_label("Name")).to_have_attribute("aria-invalid", "true")
+    check_refusal(visitor, 422)
+
+    admin = visit().sign_in(*ADMIN).page
+    for path in ("/admin/users?q=nobody-at-all", "/admin/links?state=restricted"):
+        admin.goto(f"{running.url}{path}")
+        check(admin)
+
+
+@pytest.fixture(name="by_onboarding")
+def _by_onboarding(visit, running):
+    """The platform creates accounts, until the test is over."""
+    page = visit().sign_in(*ADMIN).page
+
+    def choose(way):
+        page.goto(f"{running.url}/admin/settings")
+        page.get_by_label(way, exact=True).check()
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_text("Settings saved.")).to_be_visible()
+
+    choose("Onboarding")
+    yield
+    choose("OAuth")
+
+
+def test_an_onboarding_is_left_and_finished_later(visit, by_onboarding):
+    visitor = visit().sign_in(*ORGANIZER)
+    page = visitor.page
+    address = visitor.create_event("Onboarded")
+
+    page.get_by_role("button", name="Connect with Stripe").click()
+    page.get_by_role("button", name="Leave and finish later").click()
+    page.wait_for_url(address)
+    check(page)
+    page.get_by_role("button", name="Finish at Stripe").click()
+    page.get_by_role("button", name="Finish", exact=True).click()
+
+    expect(page.get_by_text(CONNECTED)).to_be_visible()
+    assert page.url == address
+    check(page)
