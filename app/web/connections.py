@@ -51,7 +51,7 @@ def start(event: str, replacing: int | None) -> ResponseReturnValue:
         return redirect(f"/events/{found.identifier}", 303)
     response: Response = make_response(redirect(trip.authorize_url, 303))
     if replacing is not None:
-        returning.remember_replacing(response, trip.state, replacing)
+        returning.remember_replacing(response, trip.state, replacing, trip.expires_at)
     return response
 
 
@@ -131,8 +131,8 @@ def pay_for_test(event: str) -> ResponseReturnValue:
     except ServiceError as refusal:
         flash(refusal.detail, "bad")
     else:
-        amount = money(paid.amount, paid.currency)
-        flash(f"Test payment of {amount}: {payment_badge(paid.status).text.lower()}.", "good")
+        amount, badge = money(paid.amount, paid.currency), payment_badge(paid.status)
+        flash(f"Test payment of {amount}: {badge.text.lower()}.", badge.tone)
     return redirect(there, 303)
 
 

@@ -7,6 +7,7 @@ after a digest of the state: neither code nor state appears in an address or a p
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from hashlib import sha256
 from time import time
 
@@ -17,7 +18,6 @@ from app.security.crypto import SecretUnreadable, cipher
 
 PATH = "/connect/callback"
 PATIENCE = 5 * 60  # seconds to sign in: as long as a code lives
-TRIP = 60 * 60  # seconds: what a state lives
 PLACE = "console.callback"
 NAME_LENGTH = 32
 
@@ -40,9 +40,12 @@ def name_of(state: str) -> str:
     return sha256(state.encode()).hexdigest()[:NAME_LENGTH]
 
 
-def remember_replacing(response: Response, state: str, authorization_id: int) -> None:
-    """Remember which link the account that comes back with *state* is to replace."""
-    _set(response, f"replacing_{name_of(state)}", str(authorization_id), TRIP)
+def remember_replacing(
+    response: Response, state: str, authorization_id: int, until: datetime
+) -> None:
+    """Remember for as long as *state* lives which link the account that it brings replaces."""
+    seconds = int((until - datetime.now(UTC)).total_seconds())
+    _set(response, f"replacing_{name_of(state)}", str(authorization_id), seconds)
 
 
 def replaced_by(state: str) -> int | None:

@@ -1,6 +1,7 @@
 """Connecting by onboarding at the console: begun, left, finished, and what may come between."""
 
 import re
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -107,6 +108,15 @@ def test_a_reconnecting_whose_address_expired_still_replaces(browser, there, eve
     assert [link.stripe_user_id for link in rows(StripeAuthorization)] == [
         account.stripe_user_id for account in rows(StripeAccount)
     ]
+
+
+def test_a_reconnection_may_take_as_long_as_its_state_lives(browser, there, event, make):
+    make.link(event, stripe_user_id="acct_old")
+
+    browser.send(f"{there}/reconnect")
+
+    (replacing,) = (each for each in browser.cookies() if each.path == CALLBACK)
+    assert timedelta(days=6) < timedelta(seconds=replacing.max_age) <= timedelta(days=7)
 
 
 def test_after_a_switch_to_oauth_nothing_is_left_to_finish(browser, there, stripe):

@@ -6,6 +6,7 @@ import pytest
 
 from app.db.transactions import transaction
 from app.models import PaymentIntent
+from app.services.payments import trial
 from app.web.wording import money
 from tests.databases import on_sqlite
 from tests.web.pages import words
@@ -69,6 +70,25 @@ def test_a_test_payment_that_is_sent_twice_is_one(browser, make, stripe):
     assert "Test payment of JPY 800: paid." in words(browser.get(there))
     with transaction() as session:
         assert session.query(PaymentIntent).count() == 1
+
+
+def test_a_test_payment_that_is_not_paid_is_not_shown_as_a_success(
+    browser, make, stripe, monkeypatch
+):
+    monkeypatch.setattr(trial, "CARD", "pm_card_authenticationRequired")
+    make.platform(stripe)
+    owner = make.user()
+    event = make.event(owner, payment_currency="EUR")
+    stripe.connect(stripe.accounts[0])
+    make.link(event, stripe_user_id=stripe.accounts[0])
+    there = f"/events/{event.identifier}"
+    key = re.search(r'name="form" value="([^"]+)"', browser.as_(owner).get(there).text)[1]
+
+    browser.send(f"{there}/test-payment", {"form": key})
+
+    page = browser.get(there)
+    assert "Test payment of EUR 5.00: waiting for the buyer." in words(page)
+    assert 'class="notice calm"' in page.text and 'class="notice good"' not in page.text
 
 
 def test_a_restricted_account_is_shown_with_what_to_do(browser, make):
