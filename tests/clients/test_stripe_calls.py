@@ -170,7 +170,7 @@ def test_a_page_of_a_hundred_big_accounts_is_read(stripe, httpserver):
     big = [{**CREATED, "id": f"acct_{n}", "padding": "x" * 9000} for n in range(100)]
     httpserver.expect_request("/v1/accounts").respond_with_json(page(*big))
 
-    assert len(stripe.list_accounts(secret_key=KEY, since=SINCE).accounts) == 100
+    assert len(stripe.list_accounts(secret_key=KEY, since=SINCE).items) == 100
 
 
 def test_one_account_may_not_be_as_big_as_a_page(stripe, httpserver):
