@@ -18,7 +18,9 @@ from tests.processes import ROOT
 from tests.simultaneous import until
 
 ONE_SESSION = """
+import signal
 import time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
 from tests.postgres import PostgresServer
 server = PostgresServer()
 server.start()
