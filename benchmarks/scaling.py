@@ -13,13 +13,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from benchmarks import report
 from benchmarks.links import send_links
 from benchmarks.load import requests_per_second
 from benchmarks.reads import EVENTS_AUTHORIZATION
-from benchmarks.servers import Measured, TokenEndpoint
+from benchmarks.servers import Measured, TokenEndpoint, processor_seconds
 from benchmarks.world import DATABASE, World, fill
 from tests.live import migrate
 from tests.postgres import PostgresServer
@@ -131,16 +129,8 @@ def _measure(server: PostgresServer, instances: list[Measured], work: Callable[[
 def _processor_times(server: PostgresServer, instances: list[Measured]) -> tuple[float, float]:
     """Return the processor time of the instances and of PostgreSQL so far, in seconds."""
     assert server.process is not None
-    service = sum(_time_of(worker) for each in instances for worker in each.workers)
-    return service, _time_of(server.process.pid)
-
-
-def _time_of(pid: int) -> float:
-    """Return what a process and its children have taken; those that have ended count too."""
-    leader = psutil.Process(pid)
-    times = [each.cpu_times() for each in (leader, *leader.children(recursive=True))]
-    ended = times[0].children_user + times[0].children_system
-    return ended + sum(each.user + each.system for each in times)
+    service = sum(processor_seconds(worker) for each in instances for worker in each.workers)
+    return service, processor_seconds(server.process.pid)
 
 
 def _describe_growth(server: PostgresServer, small: World, large: World) -> list[str]:

@@ -31,6 +31,14 @@ class Addressed(Protocol):
         ...
 
 
+def processor_seconds(pid: int) -> float:
+    """Return what a process and its children have taken; those that have ended count too."""
+    leader = psutil.Process(pid)
+    times = [each.cpu_times() for each in (leader, *leader.children(recursive=True))]
+    ended = times[0].children_user + times[0].children_system
+    return ended + sum(each.user + each.system for each in times)
+
+
 class Measured(Service):
     """The service, with the log of production. Usable as a context: it ends with it."""
 
