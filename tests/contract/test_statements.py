@@ -52,6 +52,22 @@ def test_what_an_answer_not_modified_costs_is_the_same(client, event, make, stat
     assert len(statements) <= 1, statements
 
 
+def test_a_page_of_payments_costs_the_same_however_many_it_has(
+    client, owner, event, make, statements
+):
+    link, caller = make.link(event), client.as_(owner)
+    path = f"/v1/events/{event.id}/payment-intents"
+    make.payment(event, link)
+    read_twice(caller, path, statements)
+    of_one = len(statements)
+    for number in range(5):
+        make.payment(event, link, idempotency_key=f"order-{number}")
+    statements.clear()
+
+    assert len(caller.get(path).json["data"]) == 6
+    assert len(statements) == of_one, statements
+
+
 def test_the_public_settings_cost_one_statement(client, statements):
     response = read_twice(client, "/v1/settings?public=true&cache=true", statements)
 

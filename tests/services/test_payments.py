@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from app.db.transactions import transaction
+from app.errors import StripeUnreachable
 from app.extensions import db
 from app.models import PaymentIntent
 from app.security.bulkhead import Bulkhead
@@ -115,6 +116,25 @@ def test_after_23_hours_a_payment_is_looked_up_by_our_own_name(unclear, pay, str
     assert again.status_code == 201
     posts = [each for each in stripe.asked(CREATE) if each["method"] == "POST"]
     assert len(posts) == asked
+    assert len(made_at(stripe)) == 1
+
+
+def test_a_call_whose_lease_has_passed_on_does_not_free_the_key(
+    app, pay, stripe, unclear, monkeypatch
+):
+    create = app.extensions["stripe"].create_payment_intent
+
+    def call_late(*_args, **_kwargs):
+        monkeypatch.setattr(app.extensions["stripe"], "create_payment_intent", create)
+        with transaction() as session:
+            session.query(PaymentIntent).one().claimed_until = None
+        unclear("close-after-commit")
+        raise StripeUnreachable("Stripe could not be reached.")
+
+    monkeypatch.setattr(app.extensions["stripe"], "create_payment_intent", call_late)
+    assert_error(pay(), 502, "stripe-unreachable")
+
+    assert pay().status_code in (200, 201)
     assert len(made_at(stripe)) == 1
 
 

@@ -5,10 +5,10 @@ from app.clients.stripe import AccountNotConnected, StripeConnect
 from app.clients.stripe import PaymentIntent as StripeIntent
 from app.errors import Conflict, StripeRefused
 from app.extensions import db
-from app.models import PaymentIntent
+from app.models import PaymentIntent, Setting
 from app.services.payments.complete import record_intent
 from app.services.payments.outcome import answer_for
-from app.services.payments.views import PaymentView, find_payment, read_view
+from app.services.payments.views import PaymentView, find_payment, to_view
 from app.services.platform.registration import read_platform
 
 
@@ -21,12 +21,11 @@ def cancel_payment(payment_id: str, caller: Caller, stripe: StripeConnect) -> Pa
     row, role = find_payment(payment_id, caller)
     require_payment(row.event_id, role, caller, livemode=row.livemode)
     if row.stripe_status == "canceled":
-        return read_view(row.id)
+        return to_view(row, db.session.get_one(Setting, 1))
     if row.stripe_payment_intent_id is None:
         raise Conflict("This payment was not created at Stripe, so there is nothing to cancel.")
     row_id = row.id
-    record_intent(row_id, _cancel(_at_stripe(row), stripe))
-    return read_view(row_id)
+    return record_intent(row_id, _cancel(_at_stripe(row), stripe))
 
 
 def _at_stripe(row: PaymentIntent) -> tuple[str, str, bool]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.auth.policy import require_payment
 from app.clients.stripe import StripeConnect
-from app.db.clock import current_time
+from app.db.clock import current_time, database_now
 from app.db.transactions import transaction
 from app.errors import (
     Conflict,
@@ -31,6 +31,26 @@ from app.services.keyed_calls import Step, lease_end, next_step, retry_after
 from app.services.payments.request import PaymentRequest
 from app.services.platform.registration import Platform, platform_of
 
+# Built once: putting them together takes longer than running them.
+FACTS = (
+    select(Setting, StripeAuthorization, database_now())
+    .outerjoin(
+        StripeAuthorization,
+        (StripeAuthorization.event_id == bindparam("event_id"))
+        & (StripeAuthorization.livemode == (Setting.stripe_mode == "production")),
+    )
+    .where(Setting.id == 1)
+    .execution_options(populate_existing=True)
+)
+KNOWN = (
+    select(PaymentIntent)
+    .where(
+        PaymentIntent.event_id == bindparam("event_id"),
+        PaymentIntent.idempotency_key == bindparam("key"),
+    )
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
 UNDER_WAY = "This payment is being created right now. Please try again in a moment."
 
 
@@ -47,6 +67,7 @@ class Claim:
     parameters: Mapping[str, str]
     name: str
     sent_before: datetime | None
+    claimed_until: datetime
 
 
 @dataclass(frozen=True)
@@ -90,38 +111,27 @@ def reclaim_payment(
             return None
         if step == "ask":
             reserve()
-        return _take(row, step, platform, now, stripe)
+        return _take(session, row, step, platform, now, stripe)
 
 
 def _claim(
     session: Session, request: PaymentRequest, stripe: StripeConnect, reserve: Callable[[], Any]
 ) -> Claim | Created:
     event = find_event(request.event, request.caller.for_payments(), field="event")
-    setting = session.get_one(Setting, 1, populate_existing=True)
+    setting, link, now = session.execute(FACTS, {"event_id": event.id}).one()
     require_payment(event.id, event.role, request.caller, livemode=setting.livemode)
-    now = current_time(session)
-    known = _find(session, event.id, request.idempotency_key)
+    of_request = {"event_id": event.id, "key": request.idempotency_key}
+    known = session.scalars(KNOWN, of_request).one_or_none()
     if known is not None:
-        return _go_on(known, request, setting, now, stripe, reserve)
+        return _go_on(session, known, request, setting, now, stripe, reserve)
     platform = platform_of(setting, setting.livemode)
-    link = _check(session, event, platform)
-    row = _new_row(request, event, link)
+    row = _new_row(request, event, _check(event, link, platform))
     reserve()
-    session.add(row)
-    session.flush()
-    return _take(row, "ask", platform, now, stripe)
-
-
-def _find(session: Session, event_id: int, key: str) -> PaymentIntent | None:
-    return session.scalars(
-        select(PaymentIntent)
-        .where(PaymentIntent.event_id == event_id, PaymentIntent.idempotency_key == key)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one_or_none()
+    return _take(session, row, "ask", platform, now, stripe)
 
 
 def _go_on(
+    session: Session,
     row: PaymentIntent,
     request: PaymentRequest,
     setting: Setting,
@@ -144,8 +154,8 @@ def _go_on(
     if not platform.secret_key:
         raise _not_configured()
     if step == "ask":
-        reserve()  # looking up takes a place for each page by itself
-    return _take(row, step, platform, now, stripe)
+        reserve()  # looking up acquires a place for each page by itself
+    return _take(session, row, step, platform, now, stripe)
 
 
 def _next_step(row: PaymentIntent, now: datetime) -> Step:
@@ -164,16 +174,12 @@ def _remember(row: PaymentIntent) -> Created:
     )
 
 
-def _check(session: Session, event: FoundEvent, platform: Platform) -> StripeAuthorization:
+def _check(
+    event: FoundEvent, link: StripeAuthorization | None, platform: Platform
+) -> StripeAuthorization:
     """Return the link that is paid to; refuse an event that cannot be paid for."""
     if not event.can_pay_by_stripe:
         raise StripeDisabled("Payment by Stripe is switched off for this event.", field="event")
-    link = session.scalars(
-        select(StripeAuthorization).where(
-            StripeAuthorization.event_id == event.id,
-            StripeAuthorization.livemode == platform.livemode,
-        )
-    ).one_or_none()
     if link is None:
         raise NotLinked("This event has no connected Stripe account.", field="event")
     if not (platform.secret_key and platform.publishable_key):
@@ -211,15 +217,17 @@ def _new_row(
 
 
 def _take(
+    session: Session,
     row: PaymentIntent,
     step: Step,
     platform: Platform,
     now: datetime,
     stripe: StripeConnect,
 ) -> Claim:
-    sent_before = row.first_sent_at
-    row.first_sent_at = sent_before or now
-    row.claimed_until = lease_end(now, stripe.timeout)
+    sent_before, until = row.first_sent_at, lease_end(now, stripe.timeout)
+    row.first_sent_at, row.claimed_until = sent_before or now, until
+    session.add(row)
+    session.flush()  # a new row gets its id
     return Claim(
         payment_id=row.id,
         step=step,
@@ -230,4 +238,5 @@ def _take(
         parameters=json.loads(row.parameters),
         name=row.stripe_key,
         sent_before=sent_before,
+        claimed_until=until,
     )

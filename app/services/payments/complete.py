@@ -2,54 +2,63 @@
 
 from datetime import datetime
 
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.clients.stripe import PaymentIntent as StripeIntent
-from app.db.clock import current_time
+from app.db.clock import current_time, database_now
 from app.db.transactions import transaction
 from app.errors import ServiceError, StripeUnreadable
-from app.models import PaymentIntent
+from app.models import PaymentIntent, Setting
 from app.security.logs import log
 from app.services.keyed_calls import Failure
 from app.services.payments.claim import Claim
 from app.services.payments.outcome import Verdict, answer_for, is_lost, judge_failure
+from app.services.payments.views import PaymentView, to_view
 
 LOST = (
     "Stripe never confirmed this payment, and has no record of it: nothing was charged."
     " Please start a new payment."
 )
 
+LOCKED = (
+    select(PaymentIntent, Setting, database_now())
+    .join(Setting, Setting.id == 1)
+    .where(PaymentIntent.id == bindparam("payment_id"))
+    .with_for_update(of=PaymentIntent)
+    .execution_options(populate_existing=True)
+)
 
-def record_intent(payment_id: int, intent: StripeIntent, asked_at: datetime | None = None) -> None:
-    """
-    Write what Stripe said about the payment when it was asked. Idempotent.
 
-    *asked_at* is the moment before Stripe was asked, where another process may have asked since.
-    """
+def record_intent(payment_id: int, intent: StripeIntent) -> PaymentView:
+    """Write what Stripe has just said about the payment; return how it is now. Idempotent."""
     with transaction() as session:
-        apply_intent(session, payment_id, intent, asked_at or current_time(session))
+        return to_view(*apply_intent(session, payment_id, intent))
 
 
 def apply_intent(
-    session: Session, payment_id: int, intent: StripeIntent, asked_at: datetime
-) -> None:
+    session: Session, payment_id: int, intent: StripeIntent, asked_at: datetime | None = None
+) -> tuple[PaymentIntent, Setting]:
     """
-    Write what Stripe said at *asked_at*, unless a later answer is there. No client secret is kept.
+    Write what Stripe said at *asked_at* (just now if None), unless a later answer is there.
 
-    A payment that was given up is taken back: Stripe has it all the same.
+    Returns the row, and the settings that it is shown with. A payment that was given up is taken
+    back: Stripe has it all the same. The client secret is not stored.
     """
-    row = session.get(PaymentIntent, payment_id, with_for_update=True, populate_existing=True)
-    if row is None or (row.checked_at is not None and row.checked_at > asked_at):
-        return
+    row, setting, now = session.execute(LOCKED, {"payment_id": payment_id}).one()
+    asked_at = asked_at or now
+    if row.checked_at is not None and row.checked_at > asked_at:
+        return row, setting
     row.outcome, row.stripe_payment_intent_id = "created", intent.intent_id
     row.stripe_status, row.checked_at = intent.status, asked_at
     row.claimed_until, row.needs_person = None, False
     row.error_status = row.error_code = row.detail = row.stripe_error = None
+    return row, setting
 
 
 def complete_failed(claim: Claim, error: Failure) -> Verdict:
     """
-    Write down a question that failed. Idempotent.
+    Record a call that failed, unless the lease has passed to another process. Idempotent.
 
     A payment of which Stripe demonstrably knows nothing leaves no row behind, so its key is free.
     """
@@ -59,7 +68,7 @@ def complete_failed(claim: Claim, error: Failure) -> Verdict:
         row = session.get(
             PaymentIntent, claim.payment_id, with_for_update=True, populate_existing=True
         )
-        if row is None or row.outcome is not None:
+        if row is None or row.outcome is not None or row.claimed_until != claim.claimed_until:
             return verdict
         if verdict.ending == "gone":
             session.delete(row)
@@ -86,8 +95,9 @@ def complete_not_found(claim: Claim) -> StripeUnreadable:
         row = session.get_one(
             PaymentIntent, claim.payment_id, with_for_update=True, populate_existing=True
         )
-        row.claimed_until = None
         now = current_time(session)
+        if row.claimed_until == claim.claimed_until:
+            row.claimed_until = None
         if row.outcome is None and is_lost(row.first_sent_at or now, now):
             row.outcome, row.error_status, row.error_code = "failed", lost.status, lost.code
             _remember(row, lost)

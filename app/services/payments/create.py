@@ -6,7 +6,7 @@ key of our own the call. `lookup.py` finds out what became of a payment where th
 """
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from app.clients.stripe import AccountNotConnected, StripeConnect
@@ -21,7 +21,7 @@ from app.services.payments.complete import complete_failed, record_intent
 from app.services.payments.lookup import look_up
 from app.services.payments.outcome import Verdict, answer_for
 from app.services.payments.request import PaymentRequest
-from app.services.payments.views import PaymentView, read_view
+from app.services.payments.views import PaymentView
 from app.services.persistence import persist
 from app.services.platform.registration import read_platform
 
@@ -46,8 +46,7 @@ def create_payment(request: PaymentRequest, stripe: StripeConnect) -> PaymentRes
     with ExitStack() as place:
         found = claim_payment(request, stripe, lambda: place.enter_context(stripe.reserve()))
         if isinstance(found, Claim):
-            intent = pursue(found, stripe)
-            return PaymentResult(read_view(found.payment_id, intent.client_secret), True)
+            return PaymentResult(pursue(found, stripe), created=True)
     return PaymentResult(_show_again(found, stripe), created=False)
 
 
@@ -65,14 +64,14 @@ def resume_payment(payment_id: int, stripe: StripeConnect) -> bool:
         return True
 
 
-def pursue(claim: Claim, stripe: StripeConnect) -> StripeIntent:
-    """Ask Stripe as *claim* says, record what came of it, and return the intent."""
+def pursue(claim: Claim, stripe: StripeConnect) -> PaymentView:
+    """Ask Stripe as *claim* says, record the outcome, and return it with the client secret."""
     try:
         intent = look_up(claim, stripe) if claim.step == "look-up" else _ask(claim, stripe)
     except (StripeError, AccountNotConnected) as error:
         raise _close(claim, error, stripe) from None
-    persist(partial(record_intent, claim.payment_id, intent), stripe.waiting)
-    return intent
+    payment: PaymentView = persist(partial(record_intent, claim.payment_id, intent), stripe.waiting)
+    return replace(payment, client_secret=intent.client_secret)
 
 
 def _ask(claim: Claim, stripe: StripeConnect) -> StripeIntent:
@@ -106,5 +105,5 @@ def _show_again(created: Created, stripe: StripeConnect) -> PaymentView:
         )
     except AccountNotConnected as error:
         raise answer_for(error) from None
-    record_intent(created.payment_id, intent)
-    return read_view(created.payment_id, intent.client_secret)
+    payment = record_intent(created.payment_id, intent)
+    return replace(payment, client_secret=intent.client_secret)

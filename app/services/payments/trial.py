@@ -11,7 +11,7 @@ from app.services.events.queries import read_event
 from app.services.payments.complete import record_intent
 from app.services.payments.create import create_payment
 from app.services.payments.request import PaymentRequest
-from app.services.payments.views import PaymentView, read_view
+from app.services.payments.views import PaymentView
 from app.services.persistence import persist
 from app.services.platform.registration import read_platform
 
@@ -66,5 +66,5 @@ def _confirm(payment: PaymentView, stripe: StripeConnect, return_url: str) -> Pa
         secret_key=platform.secret_key,
         livemode=False,
     )
-    persist(partial(record_intent, payment.id, intent), stripe.waiting)
-    return read_view(payment.id)
+    paid: PaymentView = persist(partial(record_intent, payment.id, intent), stripe.waiting)
+    return paid

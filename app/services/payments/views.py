@@ -38,9 +38,8 @@ class PaymentView:
     client_secret: str | None = field(default=None, repr=False)
 
 
-def to_view(row: PaymentIntent, client_secret: str | None = None) -> PaymentView:
+def to_view(row: PaymentIntent, setting: Setting) -> PaymentView:
     """Return *row* with the platform's publishable key of its mode, by which Stripe.js charges."""
-    setting = db.session.get_one(Setting, 1)
     return PaymentView(
         id=row.id,
         event_id=row.event_id,
@@ -55,14 +54,7 @@ def to_view(row: PaymentIntent, client_secret: str | None = None) -> PaymentView
         stripe_account=row.stripe_user_id,
         livemode=row.livemode,
         created_at=row.created_at,
-        client_secret=client_secret,
     )
-
-
-def read_view(payment_id: int, client_secret: str | None = None) -> PaymentView:
-    """Return the payment as it is now, with the *client_secret* that Stripe has just sent."""
-    row = db.session.get_one(PaymentIntent, payment_id, populate_existing=True)
-    return to_view(row, client_secret)
 
 
 def find_payment(payment_id: str, caller: Caller) -> tuple[PaymentIntent, Role]:
@@ -81,7 +73,7 @@ def read_payment(payment_id: str, caller: Caller) -> PaymentView:
     """Return the payment with this id. Raises NotFound, Forbidden."""
     row, role = find_payment(payment_id, caller)
     require(role, READ_PAYMENTS)
-    return to_view(row)
+    return to_view(row, db.session.get_one(Setting, 1))
 
 
 def list_payments(
@@ -99,4 +91,5 @@ def list_payments(
     rows = db.session.scalars(
         page.of(select(PaymentIntent).where(*conditions), PaymentIntent.id.desc())
     )
-    return count or 0, [to_view(row) for row in rows]
+    setting = db.session.get_one(Setting, 1)
+    return count or 0, [to_view(row, setting) for row in rows]
