@@ -11,7 +11,7 @@ from app.services.audit import list_entries
 
 
 class AuditEntrySchema(Schema):
-    """One deed that was recorded."""
+    """An action that was recorded."""
 
     class Meta:
         type_ = "audit-entry"
@@ -27,7 +27,7 @@ class AuditEntrySchema(Schema):
 
 
 class AuditEntryList(CollectionResource):
-    """`GET` the trail, newest first. Nothing writes here but the deeds themselves."""
+    """`GET` the trail, newest first. Entries are written by the actions themselves."""
 
     schema = AuditEntrySchema
     filters = {

@@ -23,7 +23,7 @@ class MissingCredentials(ServiceError):
 
 
 def sign_in() -> ResponseReturnValue:
-    """Give an access token for an e-mail and its password; a refresh token if one is asked for."""
+    """Issue an access token for an e-mail and its password; a refresh token if one is asked for."""
     rate_limits().take(attempts_from(client_address()))
     body = _read_body()
     email, password = body.get("email") or body.get("username"), body.get("password")
@@ -36,7 +36,7 @@ def sign_in() -> ResponseReturnValue:
 
 
 def refresh() -> ResponseReturnValue:
-    """Give another access token of the same session for its refresh token."""
+    """Issue another access token of the same session for its refresh token."""
     return jsonify(access_token=tokens.renew_access_token(identify("refresh")))
 
 
@@ -50,7 +50,7 @@ def sign_out() -> ResponseReturnValue:
 
 
 def sign_in_again() -> ResponseReturnValue:
-    """Give a fresh access token of the same session for one's own password."""
+    """Issue a fresh access token of the same session for one's own password."""
     rate_limits().take(attempts_from(client_address()))
     caller = current_caller()
     sessions.sign_in_again(caller, _text(_read_body().get("password")), client_address())

@@ -1,4 +1,4 @@
-"""`stripe-check`: are the platform's keys right?"""
+"""`stripe-check`: whether the platform's keys are right."""
 
 from dataclasses import asdict
 from typing import Any
@@ -13,7 +13,7 @@ from app.services.platform.checks import check_platform_for
 
 
 class StripeCheckSchema(Schema):
-    """What came of checking: each of `checks` has `mode`, `check`, `result` and `sentence`."""
+    """The result of a check: each of `checks` has `mode`, `check`, `result` and `sentence`."""
 
     class Meta:
         type_ = "stripe-check"

@@ -39,18 +39,18 @@ WHO = {
 @dataclass(frozen=True)
 class Right:
     """
-    The *least* role that something takes; *deed* completes "Only organizers can …".
+    The *least* role that something takes; *action* completes "Only organizers can …".
 
     A service token may do it with one of *scopes*, and what is public; nothing else.
     """
 
     least: Role
-    deed: str = "do this"
+    action: str = "do this"
     scopes: frozenset[str] = frozenset()
 
     def refusal(self) -> Forbidden:
         """Return the error for a caller whose role is not enough."""
-        return Forbidden(f"Only {WHO.get(self.least, 'users')} can {self.deed}.")
+        return Forbidden(f"Only {WHO.get(self.least, 'users')} can {self.action}.")
 
 
 PUBLIC = Right(ANYONE)  # of a draft event, whatever is public of it starts at COORGANIZER (404)

@@ -97,7 +97,7 @@ def caller_of(token: str) -> Caller:
 
 
 def _note_use(token_id: int, last_used_at: datetime | None, now: datetime) -> None:
-    """Write down when the token was last used, to the minute; no request fails for it."""
+    """Record when the token was last used, to the minute; no request fails because of it."""
     if last_used_at is not None and now - last_used_at < USED_EVERY:
         return
     try:

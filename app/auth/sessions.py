@@ -100,7 +100,7 @@ def end_session(caller: Caller) -> None:
 
 
 def _purge(session: Any) -> None:
-    """Forget ended sessions whose tokens have all expired, but for those under another purge."""
+    """Delete ended sessions whose tokens have all expired, except those under another purge."""
     expired = (
         select(EndedSession.id)
         .where(EndedSession.expires_at < database_now())

@@ -28,7 +28,7 @@ TOKEN_ID = re.compile(r"([0-9]{1,9})\.([0-9a-f]{32})\.[0-9a-f]{16}", re.ASCII)
 
 
 class SessionUser(Protocol):
-    """Whose tokens are issued: a user, or the caller that a token named."""
+    """The subject of tokens: a user, or the caller that a token named."""
 
     @property
     def id(self) -> Any: ...
@@ -92,7 +92,7 @@ def read_token(encoded: str, *types: str) -> Token:
     Whether its session goes on only the database knows. Raises Unauthenticated.
 
     A token without one of the claims is not ours though our key may have signed it; without `exp`,
-    for one, it would be good for ever.
+    for one, it would be good forever.
     """
     claims = _verified_claims(encoded, _key())
     user_id, token_id = claims.get("identity"), TOKEN_ID.fullmatch(str(claims.get("jti")))

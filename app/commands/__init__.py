@@ -1,4 +1,4 @@
-"""manage.py's verbs, one file per noun."""
+"""The commands of manage.py, one file per group."""
 
 from app.commands.import_open_event import import_
 from app.commands.openapi import openapi

@@ -1,4 +1,4 @@
-"""What an operator is told when the database stands in a command's way."""
+"""What an operator is told when the database keeps a command from working."""
 
 from flask import Flask
 from sqlalchemy import Connection, func, select

@@ -1,4 +1,4 @@
-"""What an engine is made of, and what its connections start with, on SQLite and PostgreSQL."""
+"""Engines, and how their connections start, on SQLite and PostgreSQL."""
 
 import re
 from typing import Any
@@ -49,7 +49,7 @@ def engine_options(url: str, pool_size: int) -> dict[str, Any]:
 
 
 def _limits(start_up: str) -> dict[str, str]:
-    """Return our limits but for those that the operator's *start_up* options set themselves."""
+    """Return our limits except those that the operator's *start_up* options set themselves."""
     theirs = set(re.findall(r"(?:-c\s*|--)([\w.-]+)\s*=", start_up))
     theirs = {name.replace("-", "_").lower() for name in theirs}
     return {name: postgresql.LIMITS[name] for name in postgresql.LIMITS if name not in theirs}

@@ -1,4 +1,4 @@
-"""Bodies coming in: read whole, and refused where they are too large, broken or no JSON."""
+"""Request bodies: read whole, and refused where they are too large, broken or no JSON."""
 
 from typing import NoReturn
 

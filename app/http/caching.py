@@ -1,4 +1,4 @@
-"""What may be kept of an answer."""
+"""Which answers may be cached."""
 
 from flask import Response, request
 
@@ -6,7 +6,7 @@ VARY = "Authorization, Accept, Origin"
 
 
 def cache(response: Response) -> None:
-    """Anonymous reads may be kept if they are asked for again with their ETag; nothing else may."""
+    """Let anonymous reads be cached and revalidated by their ETag; nothing else may be cached."""
     if not _is_public(response):
         response.headers["Cache-Control"] = "no-store"
         return

@@ -129,12 +129,12 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     request_began = 0.0
 
     def add_channel(self, map: dict[int, Any] | None = None) -> None:
-        """Begin to be waited for."""
+        """Start waiting for this connection."""
         super().add_channel(map)
         self.server.poller.touch(self)
 
     def del_channel(self, map: dict[int, Any] | None = None) -> None:
-        """Be waited for no longer."""
+        """Stop waiting for this connection."""
         self.server.poller.drop(self._fileno)
         super().del_channel(map)
 

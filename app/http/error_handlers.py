@@ -66,7 +66,7 @@ def init_app(app: Flask) -> None:
 
 
 def respond(*errors: ServiceError) -> Response:
-    """Return the answer that tells *errors*; the first one's status is the answer's."""
+    """Return the answer for *errors*; its status is that of the first."""
     for error in errors:
         _locate(error)
         if isinstance(error, StripeError) and error.cause:
@@ -92,7 +92,7 @@ def _is_for_people() -> bool:
 
 
 def _locate(error: ServiceError) -> None:
-    """Say where in this address's documents the field stands that the error is about."""
+    """Return where the error's field stands in the documents of this address."""
     route = g.get("route")
     schema = getattr(route.view, "schema", None) if route else None
     if error.field is not None and not error.source and schema is not None:
@@ -161,7 +161,7 @@ def _refuse_request(error: HTTPException) -> Response:
 
 
 def _refuse_conflict(error: IntegrityError) -> Response:
-    """Two requests wanted the same at the same moment, and the database kept one."""
+    """Two simultaneous requests were in conflict, and the database accepted one."""
     db.session.rollback()
     log.warning("conflict", constraint=_constraint(error))
     return respond(Conflict("Someone else changed this at the same time. Please try again."))
@@ -172,7 +172,7 @@ def _constraint(error: IntegrityError) -> str | None:
 
 
 def _tell_database(error: Exception) -> Response:
-    """Without a database there is nothing to do but to say so; its words are not shown."""
+    """Answer 503 without a database; the driver's words are not shown."""
     db.session.rollback()
     log.error("database", kind=type(getattr(error, "orig", None) or error).__name__, exc_info=True)
     return respond(Unavailable())

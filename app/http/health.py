@@ -1,4 +1,4 @@
-"""What load balancers ask: is the process alive, and can it work?"""
+"""Health checks for load balancers: is the process alive, and can it work?"""
 
 from flask import jsonify
 from flask.typing import ResponseReturnValue

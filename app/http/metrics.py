@@ -103,7 +103,7 @@ def _check_token(wanted: str | None) -> None:
 
 
 class _Now(Collector):
-    """What is read at each scrape: which build this is, and what is pending."""
+    """Read at each scrape: which build this is, and what is pending."""
 
     def collect(self) -> Iterator[Metric]:
         build = GaugeMetricFamily(

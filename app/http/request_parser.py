@@ -29,7 +29,7 @@ class BoundedBuffer(OverflowableBuffer):  # type: ignore[misc]
 
 
 class RequestParser(HTTPRequestParser):  # type: ignore[misc]
-    """waitress's parser, but stricter. What body is too large the application decides."""
+    """waitress's parser, but stricter. The application decides which body is too large."""
 
     error: BadRequest | None
     is_cut_short = False  # the client may go on sending after the answer

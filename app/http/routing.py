@@ -65,7 +65,7 @@ def _view_function(view: Any) -> Callable[..., Any]:
 
     @wraps(function)
     def repeatable(**values: Any) -> Any:
-        """Do a view again if its database connection was lost before it had committed anything."""
+        """Run a view again if its database connection was lost before it had committed anything."""
         asked = request.args
 
         def answer() -> Any:

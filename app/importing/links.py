@@ -1,4 +1,4 @@
-"""What becomes of the links of Open Event Server. Nothing is guessed: money hangs on each."""
+"""What becomes of the links of Open Event Server. Nothing is guessed: money depends on each."""
 
 import re
 from collections import defaultdict

@@ -1,7 +1,7 @@
 """
 One look-up in Open Event Server's database: what it finds, and writing that here.
 
-It goes by the rules of the import, but never brings an administrator's rights.
+It follows the rules of the import, but never grants an administrator's rights.
 """
 
 from collections.abc import Mapping
@@ -98,7 +98,7 @@ def write_found(session: Session, found: Found) -> None:
 
 
 def _impose(session: Session, found: EventWithPeople) -> None:
-    """Take what decides an answer from there, though it was changed on both sides."""
+    """Take what decides an answer from there, even if both sides changed it."""
     if isinstance(found.event, Unreadable):
         return
     mapped = map_event(found.event, is_twin=found.is_twin)

@@ -214,7 +214,7 @@ class DetailResource(StrictResource, ResourceDetail):
         return self.dump(self.change(data, **kwargs))
 
     def change(self, *args: Any, **kwargs: Any) -> Any:
-        """Do what *data* says and return the resource as it is then."""
+        """Apply *data* and return the changed resource."""
         raise NotImplementedError
 
 

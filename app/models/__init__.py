@@ -1,4 +1,4 @@
-"""What is kept: one file per table."""
+"""The tables, one file each."""
 
 from app.models.audit_entry import AuditEntry
 from app.models.event import Event, UsersEventsRole

@@ -12,7 +12,7 @@ from app.extensions import Model
 
 class AuditEntry(Model):
     """
-    One deed. A trigger refuses every UPDATE and DELETE; no foreign keys, so that an entry outlives
+    An action. A trigger refuses every UPDATE and DELETE; no foreign keys, so that an entry outlives
     what it speaks of. *user_id* is empty where Stripe or a command acted.
     """
 

@@ -1,4 +1,4 @@
-"""The audit trail: one entry per deed, written in the transaction that does it."""
+"""The audit trail: one entry per action, written in the action's own transaction."""
 
 from dataclasses import replace
 from typing import Any

@@ -27,7 +27,7 @@ def event_key(reference: str) -> tuple[str, int | str]:
 
 
 def is_event(reference: str) -> ColumnElement[bool]:
-    """Return the condition that an event is the one meant by *reference*: its id or identifier."""
+    """Return the condition that *reference*, an id or identifier, names the event."""
     column, value = event_key(reference)
     condition: ColumnElement[bool] = getattr(Event, column) == value
     return condition

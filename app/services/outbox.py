@@ -6,7 +6,7 @@ unreachable server loses it. Delivering takes three short steps, and only the se
 
 1. claim: in a transaction, take the row for the length of a lease, unless it is taken;
 2. deliver: with no connection to the database, send what the *claim* says;
-3. complete: in a transaction, write down what came of it.
+3. complete: in a transaction, record the outcome.
 
 A process that dies leaves a lease that ends by the database's clock. Delivering must be idempotent,
 since a message whose answer was lost is sent again. `app/services/deauthorization/outbox.py` is the
@@ -72,7 +72,7 @@ def complete(
     error: ServiceError | None,
 ) -> bool:
     """
-    Write down what came of a delivery that was claimed at *sent_at*; return whether it is done.
+    Record the outcome of a delivery that was claimed at *sent_at*; return whether it is done.
 
     *sent_before* is what `sent_at` was until then: it is put back if nothing was sent.
     """
@@ -97,7 +97,7 @@ def complete(
 
 def judge(facts: Delivered) -> Outcome:
     """
-    Return what a delivery comes to: done, due again at once, or due again after a wait.
+    Return how a delivery ends: done, due again at once, or due again after a wait.
 
     A message that was enqueued again after it had left is not done: the other server may have read
     it before the new reason arose. `sent_at` becomes the moment at which we stopped waiting, since

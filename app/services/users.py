@@ -72,7 +72,7 @@ def view_of(user: User | Row[Any], role: Role) -> UserView:
 
 def read_user(reference: str, caller: Caller) -> UserView:
     """
-    Return the user meant by *reference*, an id or `me`, with everything *caller* may see of them.
+    Return the user that *reference* names, an id or `me`, with everything *caller* may see of them.
 
     Raises Forbidden unless it is the caller, or the caller is an admin; NotFound, to an admin.
     """
@@ -136,7 +136,7 @@ def change_password(email: str, password: str) -> User:
 
 def block_user(email: str, by: int | None = None) -> User:
     """
-    Let the user in no more and end their sessions, on every instance. *by* is the administrator who
+    Block the user and end their sessions, on every instance. *by* is the administrator who
     does it, None for a command. Raises UnknownUser, and Conflict for oneself.
     """
     with transaction():

@@ -29,7 +29,7 @@ REQUESTS_IN_FLIGHT = Gauge(
 )
 STRIPE_CALLS = Counter(
     f"{PREFIX}_stripe_calls",
-    "Calls to Stripe that ended, by kind and by what came of them.",
+    "Calls to Stripe that ended, by kind and outcome.",
     ["kind", "outcome"],
 )
 STRIPE_SECONDS = Histogram(

@@ -1,4 +1,4 @@
-"""What an operator should know about a production that can run, but not as most would want it."""
+"""Warnings at start: settings that are allowed in production, but rarely wanted."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ STRIPE_HOSTS = {
 
 
 def warn(config: Config) -> None:
-    """Write a line to the log for everything in *config* that deserves a second look."""
+    """Log a warning for each setting in *config* that deserves a second look."""
     if config.is_production:
         for message in _doubts(config):
             log.warning("configuration", message=message)

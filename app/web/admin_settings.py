@@ -36,7 +36,7 @@ class SettingsForm(Form):
     stripe_webhook_secret = StringField("Live webhook secret")
 
     def validate(self, *args: Any, **kwargs: Any) -> bool:
-        """Say of each key what is wrong with it."""
+        """Report what is wrong with each key."""
         is_valid: bool = super().validate(*args, **kwargs)
         for name in KEYS:
             fault = judge_value(name, (self[name].data or "").strip())

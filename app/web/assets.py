@@ -1,7 +1,7 @@
 """
 Static files: read once, compressed, under names that change with their content.
 
-So a browser may keep them for ever. Bootstrap's stylesheet comes from Bootstrap-Flask.
+So a browser may keep them forever. Bootstrap's stylesheet comes from Bootstrap-Flask.
 """
 
 import gzip

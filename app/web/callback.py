@@ -58,7 +58,7 @@ def _code() -> str | None:
 
 
 def _send_to_sign_in(state: str, trip: Trip | None) -> Response:
-    """Lead to the sign-in; a code waits only where it could still be used."""
+    """Redirect to the sign-in; a code is kept only if it could still be used."""
     if "error" in request.args:
         flash(_refusal(None), "calm")
     elif trip is not None and trip.is_live:
@@ -84,7 +84,7 @@ def _resume(name: str) -> ResponseReturnValue:
 
 
 def _finish(trip: Trip, arrival: Arrival) -> Response:
-    """Link the account, and lead to the event with what came of it."""
+    """Link the account, and redirect to the event with the outcome."""
     try:
         if arrival.code is None and not trip.is_onboarding:
             raise BadRequest(NOTHING_CAME)

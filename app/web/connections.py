@@ -30,18 +30,18 @@ DISCONNECTED = {
 
 
 def connect(event: str) -> ResponseReturnValue:
-    """Lead to Stripe, to connect an account."""
+    """Redirect to Stripe to connect an account."""
     return start(event, replacing=None)
 
 
 def reconnect(event: str) -> ResponseReturnValue:
-    """Lead to Stripe, to connect an account in the place of the one that is connected."""
+    """Redirect to Stripe to connect an account in place of the one that is connected."""
     link = read_event(event, current_caller()).stripe_authorization
     return start(event, replacing=link.id if link else None)
 
 
 def start(event: str, replacing: int | None) -> ResponseReturnValue:
-    """Lead to Stripe; the account that comes back takes the place of the link *replacing*."""
+    """Redirect to Stripe; the account that comes back replaces the link *replacing*."""
     found = read_event(event, current_caller())
     require(found.role, CONNECT)
     try:
@@ -69,7 +69,7 @@ def request_trip(event: str) -> AuthorizationRequest:
 
 
 def finish(event: str) -> ResponseReturnValue:
-    """Link an account whose onboarding is finished; else lead to Stripe to finish it."""
+    """Link an account whose onboarding is finished; else redirect to Stripe to finish it."""
     found = read_event(event, current_caller())
     require(found.role, CONNECT)
     try:
@@ -137,7 +137,7 @@ def pay_for_test(event: str) -> ResponseReturnValue:
 
 
 def disconnect(event: str) -> ResponseReturnValue:
-    """Ask whether the account is really to be disconnected."""
+    """Ask whether the account should really be disconnected."""
     found = read_event(event, current_caller())
     require(found.role, DISCONNECT)
     if found.stripe_authorization is None:
@@ -153,7 +153,7 @@ def disconnect(event: str) -> ResponseReturnValue:
 
 
 def disconnect_now(event: str, authorization: str) -> ResponseReturnValue:
-    """Disconnect the account that was shown; one that is not connected any more is as good."""
+    """Disconnect the account that was shown; no error if it is no longer connected."""
     found = read_event(event, current_caller())
     require(found.role, DISCONNECT)
     link = found.stripe_authorization

@@ -49,7 +49,7 @@ class Console:
         app.after_request(self._guard_page)
 
     def refuse(self, error: ServiceError) -> Response:
-        """Return the page that tells *error*; who has not signed in is led to where they can."""
+        """Return the page for *error*; without a sign-in, redirect to it."""
         if isinstance(error, Unauthenticated):
             return make_response(redirect(f"/sign-in?{next_after(request)}", 303))
         g.is_page = True

@@ -26,7 +26,7 @@ ROLES = {"coorganizer": "Coorganizer", "organizer": "Organizer", "owner": "Owner
 
 
 class RoleForm(Form):
-    """Who is to have which role."""
+    """The form that gives a user a role."""
 
     email = EmailField("E-mail", [required(), Length(max=254, message="This is too long.")])
     role = SelectField("Role", choices=choices(ROLES))

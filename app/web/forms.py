@@ -21,7 +21,7 @@ class Form(FlaskForm):
         csrf = False
 
     def take(self, error: ServiceError) -> bool:
-        """Put *error* at the field that it is about; False if none of ours is meant."""
+        """Put *error* at the field that it is about; False if it is about none of them."""
         faults = error.faults if isinstance(error, ManyInvalid) else [error]
         known = [fault for fault in faults if fault.field in self._fields]
         for fault in known:

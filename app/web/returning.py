@@ -1,5 +1,5 @@
 """
-What a browser carries for its return from Stripe, each in a cookie that only the callback gets.
+What a browser keeps for its return from Stripe, each in a cookie that only the callback gets.
 
 A code that comes back when no user is signed in waits, encrypted, until one is. Cookies are named
 after a digest of the state: neither code nor state appears in an address or a page of ours.
@@ -36,7 +36,7 @@ def own_address() -> str:
 
 
 def name_of(state: str) -> str:
-    """Return what a state is called where it must not be told."""
+    """Return the name of a state where the state itself must not appear."""
     return sha256(state.encode()).hexdigest()[:NAME_LENGTH]
 
 

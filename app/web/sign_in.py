@@ -24,7 +24,7 @@ class SignInForm(Form):
 
 
 def home() -> ResponseReturnValue:
-    """Lead to the events, or to the sign-in."""
+    """Redirect to the events, or to the sign-in."""
     return redirect("/sign-in" if current_caller().is_anonymous else HOME, 303)
 
 

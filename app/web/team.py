@@ -29,7 +29,7 @@ def give(event: str) -> ResponseReturnValue:
 
 
 def take(event: str, role: str) -> ResponseReturnValue:
-    """Take a role away; one that is gone already is as good."""
+    """Take a role away; no error if it is gone already."""
     found = read_event(event, current_caller())
     try:
         take_role(role, current_caller())

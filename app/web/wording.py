@@ -14,7 +14,7 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Badge:
-    """A status in words, with a sign beside its colour for who cannot tell colours apart."""
+    """A status in words, with a sign beside its colour for those who cannot see colours."""
 
     text: str
     sign: str
@@ -61,7 +61,7 @@ DIGITS = dict.fromkeys(NONE, 0) | dict.fromkeys(["BHD", "JOD", "KWD", "OMR", "TN
 
 
 def payment_badge(status: str) -> Badge:
-    """Return how a payment stands; Stripe may have a word that we do not know yet."""
+    """Return the status of a payment; Stripe may have one that is not listed here."""
     return PAYMENT_STATUSES.get(status, Badge(status.replace("_", " ").capitalize(), "…", CALM))
 
 
@@ -74,7 +74,7 @@ def money(amount: int, currency: str) -> str:
 
 
 def event_badge(event: Any) -> Badge:
-    """Return how an event stands with Stripe."""
+    """Return whether an event has an account, or needs one."""
     if event.is_stripe_linked:
         return Badge("Connected", "✓", GOOD)
     if event.stripe_action_needed:

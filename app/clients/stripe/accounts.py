@@ -19,7 +19,7 @@ _ASKABLE_ID = re.compile(r"[A-Za-z0-9_]{1,100}")
 
 def account_form(email: str, *, country: str | None, metadata: Mapping[str, str]) -> dict[str, str]:
     """
-    Return the form that creates a Standard account, its owner to be.
+    Return the form that creates a Standard account for its future owner.
 
     *country* is an ISO 3166-1 alpha-2 code; without one Stripe takes the platform's.
     """
@@ -42,7 +42,7 @@ class Accounts(Calls):
         self, account_id: str, *, secret_key: str, timeout: float | None = None
     ) -> AccountSnapshot:
         """
-        Return the account as Stripe describes it now; takes a place itself.
+        Return the account as Stripe describes it now; acquires its own place.
 
         Raises AccountNotConnected where Stripe says that the platform has no access to it, and
         without asking for what cannot be an account's id. Raises AccountDeleted, AccountUnknown,
@@ -79,7 +79,7 @@ class Accounts(Calls):
         self, *, secret_key: str, since: datetime, cursor: str | None = None
     ) -> ListPage[ListedAccount]:
         """
-        Return a page of the accounts connected since that moment; takes a place itself.
+        Return a page of the accounts connected since that moment; acquires its own place.
 
         Raises a StripeError.
         """
@@ -97,7 +97,7 @@ class Accounts(Calls):
         self, account_id: str, *, return_url: str, refresh_url: str, secret_key: str
     ) -> AccountLink:
         """
-        Return a page at Stripe where the account's owner goes on; the caller holds a place
+        Return a page at Stripe where the account's owner continues; the caller holds a place
         (`reserve`). The address works once, for minutes.
 
         Raises AccountNotConnected or a StripeError; a link that nobody has seen does no harm.

@@ -64,7 +64,7 @@ def judge_accounts(answer: Answer, *, hide: Iterable[str]) -> ListPage[ListedAcc
 
 
 def judge_account_link(answer: Answer, *, hide: Iterable[str]) -> AccountLink:
-    """Return the address of the page where an account's owner goes on."""
+    """Return the address of the page where an account's owner continues."""
     reading = Reading(answer, ONBOARDING, hide)
     content = _require_done(reading)
     url = _text(reading, content, "url", _URL)

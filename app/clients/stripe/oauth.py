@@ -30,7 +30,7 @@ class OAuth(Calls):
 
     def deauthorize(self, account_id: str, *, client_id: str, secret_key: str) -> None:
         """
-        Disconnect *account_id* from the platform; takes a place itself. Idempotent.
+        Disconnect *account_id* from the platform; acquires its own place. Idempotent.
 
         Disconnects the account, not one grant of it: every link to this account in this mode ends.
         Raises AccountControlled for one that a platform created, else a StripeError.

@@ -28,7 +28,7 @@ def judge_exchange(answer: Answer, *, livemode: bool, hide: Iterable[str]) -> Co
 
     Raises a StripeError for everything else, with `granted_account` where the answer names an
     account. An answer without `livemode` is unreadable: the mode cannot be guessed, so the
-    account is given back. Facts: https://docs.stripe.com/connect/oauth-reference (POST
+    account is deauthorized. Facts: https://docs.stripe.com/connect/oauth-reference (POST
     /oauth/token).
     """
     reading = Reading(answer, LINKING, hide)

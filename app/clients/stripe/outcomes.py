@@ -1,7 +1,7 @@
 """
-What can come of a call to Stripe beside the errors of `app.errors`, where callers must tell more.
+Outcomes of a call to Stripe that callers must distinguish, besides the errors of `app.errors`.
 
-Each of them needs something else to be done, though most are answered alike.
+Each calls for a different action, though most get the same answer.
 """
 
 from app.errors import StripeRejectedPlatform, StripeUnreadable

@@ -81,7 +81,7 @@ class Payments(Calls):
         livemode: bool,
         timeout: float | None = None,
     ) -> PaymentIntent:
-        """Return the payment intent as it is now; takes a place itself."""
+        """Return the payment intent as it is now; acquires its own place."""
         path = f"/v1/payment_intents/{require_intent_id(intent_id)}"
         with self.reserve():
             answer = self._ask_api(
@@ -99,7 +99,7 @@ class Payments(Calls):
         secret_key: str,
         livemode: bool,
     ) -> PaymentIntent:
-        """Pay the payment intent with *payment_method* and return it; takes a place itself."""
+        """Pay the payment intent with *payment_method* and return it; acquires its own place."""
         path = f"/v1/payment_intents/{require_intent_id(intent_id)}/confirm"
         form = {"payment_method": payment_method, "return_url": return_url}
         with self.reserve():
@@ -112,7 +112,7 @@ class Payments(Calls):
         self, intent_id: str, *, account_id: str, secret_key: str, livemode: bool
     ) -> PaymentIntent:
         """
-        Cancel the payment intent and return it; takes a place itself.
+        Cancel the payment intent and return it; acquires its own place.
 
         StripeRefused where it cannot be canceled (any more), so also where it is canceled.
         """
@@ -126,7 +126,7 @@ class Payments(Calls):
     def list_payment_intents(
         self, *, account_id: str, secret_key: str, since: datetime, cursor: str | None = None
     ) -> ListPage[PaymentIntent]:
-        """Return a page of the intents created since then; passes the bulkhead itself."""
+        """Return a page of the intents created since then; acquires its own place."""
         with self.reserve():
             answer = self._ask_api(
                 "GET",

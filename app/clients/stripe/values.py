@@ -1,4 +1,4 @@
-"""What the client for Stripe gives back. Text in it is plain text; amounts are in minor units."""
+"""What the client for Stripe returns. Text in it is plain text; amounts are in minor units."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

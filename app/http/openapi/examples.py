@@ -1,4 +1,4 @@
-"""Examples: bodies that went to and fro, recorded from the running application."""
+"""Examples: requests and answers, recorded from the running application."""
 
 import json
 from functools import cache

@@ -1,1 +1,1 @@
-"""Connected accounts: how they are doing at Stripe."""
+"""Connected accounts, and their status at Stripe."""

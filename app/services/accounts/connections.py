@@ -60,7 +60,7 @@ def find_checked(
 
 
 def is_created_here(session: Session, account: AccountKey) -> bool:
-    """Return whether this platform created *account*, so that Stripe is never told to let go."""
+    """Return whether this platform created *account*, so that it is never deauthorized."""
     created = select(StripeAccount.id).where(
         is_row_of(account), ACTIVE, StripeAccount.origin == "onboarding"
     )
@@ -124,8 +124,9 @@ def _end(
 
 def keep(session: Session, account: AccountKey, since: datetime) -> None:
     """
-    Take up again what `end_oauth` ended since *since*: Stripe says that a platform controls the
-    account, so it stays connected and may be used again.
+    Reopen the connections that `end_oauth` ended since *since*.
+
+    Stripe says that a platform controls the account, so it stays connected and may be used again.
     """
     session.execute(
         update(StripeAccount)

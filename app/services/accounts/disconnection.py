@@ -1,4 +1,4 @@
-"""What follows here when an account was disconnected at Stripe, by its owner or by us."""
+"""What happens here after an account was disconnected at Stripe, by its owner or by us."""
 
 from datetime import datetime
 

@@ -53,7 +53,7 @@ class AccountLookup:
 
 @dataclass(frozen=True)
 class Refresh:
-    """What came of refreshing an account; *problem* is a sentence where a person is needed."""
+    """The outcome of refreshing an account; *problem* is a sentence where a person is needed."""
 
     outcome: Literal["recorded", "disconnected", "rejected", "unknown", "not-due"]
     problem: str | None = None

@@ -1,1 +1,1 @@
-"""Telling Stripe to disconnect accounts, and hearing from Stripe that it happened."""
+"""Telling Stripe to disconnect accounts, and handling its webhooks about disconnections."""

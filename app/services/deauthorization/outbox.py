@@ -2,7 +2,7 @@
 The outbox of deauthorizations: accounts that Stripe is to disconnect from the platform.
 
 Deauthorizing disconnects the account, not one grant of it: every link to it in that mode would end.
-So whether an account is given back is decided under a lock per account and mode, and delivered
+So whether an account is deauthorized is decided under a lock per account and mode, and delivered
 outside any transaction. The pattern is that of `app/services/outbox.py`.
 """
 

@@ -48,7 +48,7 @@ class Pending:
 
 
 def look_up(deauthorization_id: int) -> Pending | None:
-    """Return how a deauthorization is doing; None if it is not pending any more."""
+    """Return the state of a deauthorization; None if it is not pending any more."""
     db.session.rollback()
     row = db.session.get(StripeDeauthorization, deauthorization_id, populate_existing=True)
     now = current_time(db.session())

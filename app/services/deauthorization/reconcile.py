@@ -1,5 +1,5 @@
 """
-Finishes what was left undone, as often as anybody likes and in any number of runs at once.
+Finishes what was left undone. Idempotent, and safe to run concurrently.
 
 Each piece of work is claimed in the database for itself, by the code that also does it elsewhere:
 a second run finds it done or claimed.

@@ -43,7 +43,7 @@ FIND, LOCK = (
 
 def find_event(reference: str, caller: Caller, *, field: str | None = None) -> FoundEvent:
     """
-    Return the event meant by *reference*, with what *caller* is to it.
+    Return the event that *reference* names, with *caller*'s role at it.
 
     Raises NotFound if there is none, if it was deleted, or if it is a draft and not the caller's.
     """
@@ -80,7 +80,7 @@ def _find_one(
 
 def read_event(reference: str, caller: Caller) -> EventView:
     """
-    Return the event meant by *reference* as *caller* sees it.
+    Return the event that *reference* names, as *caller* sees it.
 
     Raises NotFound like `find_event`.
     """

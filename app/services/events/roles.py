@@ -146,9 +146,9 @@ def _roles(event_id: int) -> Select[Any]:
     return select(UsersEventsRole.id).where(UsersEventsRole.event_id == event_id)
 
 
-def _record(deed: str, given: UsersEventsRole, caller: Caller) -> None:
+def _record(action: str, given: UsersEventsRole, caller: Caller) -> None:
     audit.record(
-        f"users-events-role.{deed}",
+        f"users-events-role.{action}",
         f"user {given.user_id} as {given.role}",
         user_id=caller.id,
         event_id=given.event_id,

@@ -30,7 +30,7 @@ def confirm_once_more(event_id: int, caller: Caller) -> ServiceError | None:
     """
     Read them there again before a grant is stored; return why it must not be.
 
-    What Stripe has granted is stored or given back, so a database that is away by now changes
+    What Stripe has granted is stored or deauthorized, so a database that is away by now changes
     nothing: it was read a moment ago.
     """
     try:

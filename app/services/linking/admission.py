@@ -1,7 +1,7 @@
 """
 Whether an attempt to link may start: a pure function from facts to an outcome.
 
-The rows in the facts are read, never changed. Which check comes after which is decided here alone.
+The rows in the facts are read, never changed. The order of the checks is decided here alone.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ NOT_BY_CODE = "Accounts are not connected by a code here. Please start again on 
 @dataclass(frozen=True)
 class StartFacts:
     """
-    What decides whether an attempt may start, read under the event's lock.
+    The facts that decide whether an attempt may start, read under the event's lock.
 
     *known* is the attempt that used the code before, *known_link* the link it made, or that the
     onboarding made, as it is now; *current* is the event's unfinished attempt, *link* its link in

@@ -138,7 +138,7 @@ def _claim(
 def _gather(
     session: Session, request: LinkRequest, event: FoundEvent, setting: Setting, digest: str | None
 ) -> StartFacts:
-    """Read what decides, under the event's lock; an attempt whose lease has ended is closed."""
+    """Read the facts under the event's lock; an attempt whose lease has ended is closed."""
     now, known, current, link = _read(session, event.id, setting.livemode, digest)
     for attempt in (known, current):
         if attempt is not None and attempt.event_id == event.id:

@@ -1,5 +1,5 @@
 """
-Completing an attempt, in one transaction: store the account, or refuse it and give it back.
+Completing an attempt, in one transaction: store the account, or refuse and deauthorize it.
 
 Locks are taken in the order event, accounts, attempt. `judge_completion` decides.
 """
@@ -35,7 +35,7 @@ EVENT = (
     .with_for_update(key_share=True)
     .execution_options(populate_existing=True)
 )
-# Somebody who was blocked or deleted meanwhile has no role any more.
+# A user who was blocked or deleted meanwhile no longer has a role.
 FACTS = (
     select(
         StripeLinkAttempt,
@@ -61,8 +61,8 @@ FACTS = (
 @dataclass(frozen=True)
 class Completion:
     """
-    What a try to complete came to: a link, a refusal, or doubt whether Stripe has disconnected the
-    account meanwhile.
+    The outcome of completing an attempt: a link, a refusal, or doubt whether Stripe has
+    disconnected the account meanwhile.
 
     *enqueued* are the deauthorizations to deliver then. *disconnected_at* is when Stripe was last
     told to disconnect it; *is_delivering* while the answer is still awaited.
@@ -102,7 +102,7 @@ def complete_attempt(
 
 
 def refuse_attempt(claim: Claim, account_id: str | None, error: ServiceError) -> Completion:
-    """Finish the attempt with *error*; the account that Stripe named, if any, is given back."""
+    """Finish the attempt with *error*; deauthorize the account that Stripe named, if any."""
     account = None if account_id is None else AccountKey(account_id, claim.platform.livemode)
     with transaction() as session:
         facts, _ = _gather(session, claim, account)

@@ -48,7 +48,7 @@ def denied(
     stripe: StripeConnect,
 ) -> ServiceError:
     """
-    Record that Stripe denies the account, and return what the caller is told.
+    Record that Stripe denies the account, and return the error for the caller.
 
     Its links are erased only if the key that was used belongs to the platform that made them.
     """

@@ -1,4 +1,4 @@
-"""Starting to connect an account, in the way that is in force."""
+"""Starting to connect an account, by OAuth or by onboarding."""
 
 from collections.abc import Sequence
 

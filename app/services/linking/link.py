@@ -86,7 +86,7 @@ def _ask(request: LinkRequest, claim: Claim, stripe: StripeConnect) -> Connected
 
 def store_grant(grant: Grant, stripe: StripeConnect) -> StripeAuthorization:
     """
-    Store the account and finish the attempt, in one transaction, or give the account back.
+    Store the account and finish the attempt, in one transaction, or deauthorize the account.
 
     Tried again while the database is away; asking Stripe never is. Raises NotFound, Forbidden,
     StripeDisabled, StripeModeMismatch or Conflict if what was checked before no longer holds,
@@ -138,7 +138,8 @@ def _is_connected(grant: Grant, stripe: StripeConnect) -> bool:
 
 def _close_failed(claim: Claim, error: ServiceError, stripe: StripeConnect) -> None:
     """
-    Store what Stripe answered. What was not sent frees code and state; an account is given back.
+    Store what Stripe answered. What was not sent frees code and state; an account that was granted
+    is deauthorized.
 
     Without a database the attempt stays as it is, until its lease ends.
     """
@@ -152,7 +153,7 @@ def _close_failed(claim: Claim, error: ServiceError, stripe: StripeConnect) -> N
 
 
 def _deliver(completion: Completion, stripe: StripeConnect) -> None:
-    """Give accounts back. If that fails it stays pending, and never fails the link."""
+    """Deliver the deauthorizations. One that fails stays pending, and never fails the link."""
     for deauthorization_id in completion.enqueued:
         try:
             outbox.deliver(deauthorization_id, stripe)

@@ -53,7 +53,7 @@ def judge_failure(error: ServiceError) -> Outcome:
 @dataclass(frozen=True)
 class CompletionFacts:
     """
-    What decides whether a granted account may be stored, read under the attempt's locks.
+    The facts that decide whether a granted account may be stored, read under the locks.
 
     *attempt* and *event* are None if they are gone. *livemode* is the mode that the platform is in
     now. *disconnected_at* is until when Stripe may last have been told to disconnect the account;

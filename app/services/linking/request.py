@@ -1,4 +1,4 @@
-"""What a caller asks for when they link an account, and the answer they get."""
+"""A request to link an account, and its result."""
 
 from dataclasses import dataclass, field
 from typing import Literal

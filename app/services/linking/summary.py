@@ -1,4 +1,4 @@
-"""What people ask about a link besides what it is: who made it, and who shares its account."""
+"""What pages show about a link besides the link itself: who made it, and who shares its account."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

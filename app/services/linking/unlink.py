@@ -1,5 +1,5 @@
 """
-Unlinking: tokens are erased at once, and the account is given back where no other link uses it.
+Unlinking: tokens are erased at once, and the account is deauthorized unless another link uses it.
 """
 
 from typing import Literal

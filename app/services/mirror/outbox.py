@@ -113,7 +113,7 @@ event.listen(db.session, "after_rollback", _forget)
 
 @dataclass
 class _Attempt:
-    """One delivery: when it was claimed, and what came of it."""
+    """One delivery: when it was claimed, and its outcome."""
 
     sent_at: datetime
     sent_before: datetime | None
@@ -161,7 +161,7 @@ def _write(event_id: int, database: OpenEventDatabase, attempt: _Attempt) -> Non
 
 
 def _complete(event_id: int, attempt: _Attempt) -> bool:
-    """Write down what came of the delivery; return whether nothing is left to do."""
+    """Record the outcome of the delivery; return whether nothing is left to do."""
     error, unmirrored = attempt.error, attempt.unmirrored
     with transaction() as session:
         row = _lock(session, event_id)

@@ -1,4 +1,4 @@
-"""Finding what Open Event Server's database does not hold as it should, and putting it right."""
+"""Finding what Open Event Server's database does not hold as it should, and repairing it."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""What is to stand in Open Event Server's database by now."""
+"""What Open Event Server's database should hold now."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

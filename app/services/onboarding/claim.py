@@ -1,4 +1,4 @@
-"""Claiming an account that is to be created: every check, and the row that goes first."""
+"""Claiming an account that is to be created: every check, and the row that is committed first."""
 
 import json
 import secrets

@@ -1,4 +1,4 @@
-"""Starting an onboarding: the account, and a page at Stripe where its owner goes on."""
+"""Starting an onboarding: the account, and a page at Stripe where its owner continues."""
 
 import secrets
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ def start_onboarding(
     linked. The address opens the account to anyone who has it, and is neither stored nor logged.
     Its owner comes back to the redirect URI with the state alone, and with `refresh=1` where the
     address no longer worked. Raises Invalid (redirect URI), NotFound, Forbidden,
-    StripeNotConfigured, Conflict (a twin is creating the account), or a StripeError.
+    StripeNotConfigured, Conflict (another request is creating it), or a StripeError.
     """
     redirect_uri = checked_uri(redirect_uri, allowed_uris)
     claim = claim_account(event_reference, caller, stripe)

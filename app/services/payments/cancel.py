@@ -29,7 +29,7 @@ def cancel_payment(payment_id: str, caller: Caller, stripe: StripeConnect) -> Pa
 
 
 def _at_stripe(row: PaymentIntent) -> tuple[str, str, bool]:
-    """Return what names the payment at Stripe, and let go of the database."""
+    """Return the payment's names at Stripe, and end the read transaction."""
     named = row.stripe_payment_intent_id or "", row.stripe_user_id, row.livemode
     db.session.rollback()
     return named

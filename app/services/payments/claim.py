@@ -56,7 +56,7 @@ UNDER_WAY = "This payment is being created right now. Please try again in a mome
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to ask Stripe about one payment, until the lease ends."""
+    """The right to call Stripe about one payment, until the lease ends."""
 
     payment_id: int
     step: Step
@@ -86,20 +86,20 @@ def claim_payment(
     """
     Commit the row that may be asked for, or return the payment that the same request made.
 
-    *reserve* takes a place for a call to Stripe, or raises StripeBusy; it is asked last. Raises
+    *reserve* acquires a place for a call to Stripe, or raises StripeBusy; it is asked last. Raises
     what `create_payment` raises with nothing sent.
     """
     try:
         with transaction() as session:
             return _claim(session, request, stripe, reserve)
-    except IntegrityError:  # a twin has just committed its row
+    except IntegrityError:  # a concurrent request has just committed its row
         raise Conflict(UNDER_WAY, headers={"Retry-After": "1"}) from None
 
 
 def reclaim_payment(
     payment_id: int, stripe: StripeConnect, reserve: Callable[[], Any]
 ) -> Claim | None:
-    """Take an unclear payment, unless another process has it or its outcome is known."""
+    """Claim an unclear payment, unless another process has it or its outcome is known."""
     with transaction() as session:
         row = session.get(PaymentIntent, payment_id, with_for_update=True, populate_existing=True)
         if row is None:
@@ -123,14 +123,14 @@ def _claim(
     of_request = {"event_id": event.id, "key": request.idempotency_key}
     known = session.scalars(KNOWN, of_request).one_or_none()
     if known is not None:
-        return _go_on(session, known, request, setting, now, stripe, reserve)
+        return _resume(session, known, request, setting, now, stripe, reserve)
     platform = platform_of(setting, setting.livemode)
     row = _new_row(request, event, _check(event, link, platform))
     reserve()
     return _take(session, row, "ask", platform, now, stripe)
 
 
-def _go_on(
+def _resume(
     session: Session,
     row: PaymentIntent,
     request: PaymentRequest,
@@ -139,7 +139,7 @@ def _go_on(
     stripe: StripeConnect,
     reserve: Callable[[], Any],
 ) -> Claim | Created:
-    """Answer a key that is known from memory, or claim what is unclear about it."""
+    """Answer a repeated key from the row, or claim the payment if its outcome is unclear."""
     if row.request_digest != request.digest() or row.livemode != setting.livemode:
         raise IdempotencyConflict(
             "This idempotency key was used for another payment of the event.",

@@ -1,4 +1,4 @@
-"""Writing down what came of asking Stripe about a payment."""
+"""Recording the outcome of a call to Stripe about a payment."""
 
 from datetime import datetime
 
@@ -86,7 +86,7 @@ def complete_failed(claim: Claim, error: Failure) -> Verdict:
 
 def complete_not_found(claim: Claim) -> StripeUnreadable:
     """
-    Write down that Stripe does not list the payment; return what the caller is told.
+    Record that Stripe does not list the payment; return the error for the caller.
 
     Within a day it may still appear there. After that it is closed as failed.
     """

@@ -85,7 +85,7 @@ def _ask(claim: Claim, stripe: StripeConnect) -> StripeIntent:
 
 
 def _close(claim: Claim, error: Failure, stripe: StripeConnect) -> ServiceError:
-    """Write down how the question failed; return what the caller is told."""
+    """Record the failed call; return the error for the caller."""
     verdict: Verdict = persist(partial(complete_failed, claim, error), stripe.waiting)
     if isinstance(error, AccountNotConnected) and verdict.ending == "gone":
         lookup = status.refresh(claim.account_id, claim.livemode, stripe, unless_since=read_time())

@@ -1,9 +1,9 @@
 """
 How a payment ends: pure functions from facts to a decision.
 
-    started ──► created    Stripe made the payment intent, or it was found there
-            ├─► refused    Stripe said 400, 402 or 404: nothing was made, and that is remembered
-            ├─► failed     after a day Stripe does not know it: nothing was made
+    started ──► created    Stripe created the payment intent, or it was found there
+            ├─► refused    Stripe said 400, 402 or 404: nothing was created; the refusal is repeated
+            ├─► failed     after a day Stripe does not list it: nothing was created
             ├─► gone       nothing reached Stripe, or it refused us: the key is free again
             └─► unclear    anything else: asked again under the same key, then looked up
 """
@@ -23,7 +23,7 @@ Ending = Literal["refused", "gone", "unclear"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a question that failed ends, and what is noted in the row."""
+    """How a failed call ends the payment, and what the row records."""
 
     ending: Ending
     has_saved_fault: bool = False
@@ -52,7 +52,7 @@ def is_lost(first_sent_at: datetime, now: datetime) -> bool:
 
 
 def answer_for(error: Failure) -> ServiceError:
-    """Return what the caller is told of *error*."""
+    """Return the error that the caller gets for *error*."""
     if isinstance(error, AccountNotConnected):
         return StripeRejectedPlatform(
             "Stripe does not let this platform use the connected account:"

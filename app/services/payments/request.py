@@ -1,4 +1,4 @@
-"""What is asked for, and how two requests are told apart."""
+"""A request for a payment, and the digest that identifies it."""
 
 import json
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class PaymentRequest:
     application_fee_amount: int = 0
 
     def digest(self) -> str:
-        """Return the SHA-256 by which a repeated request is told from another one (hex)."""
+        """Return the SHA-256 (hex) that tells a repeated request from a different one."""
         said = [
             self.amount,
             self.currency and self.currency.upper(),

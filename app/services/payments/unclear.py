@@ -14,7 +14,7 @@ from app.models import PaymentIntent
 from app.services.payments.create import resume_payment
 
 DUE_AFTER = timedelta(minutes=5)  # until then the caller's own next request is quicker
-PATIENCE = 3  # unanswered questions in a row, after which Stripe is not asked any more
+PATIENCE = 3  # unanswered calls in a row, after which Stripe is not asked any more
 
 
 @dataclass

@@ -59,7 +59,7 @@ def to_view(row: PaymentIntent, setting: Setting) -> PaymentView:
 
 def find_payment(payment_id: str, caller: Caller) -> tuple[PaymentIntent, Role]:
     """
-    Return the payment, and what *caller* is to its event.
+    Return the payment, and *caller*'s role at its event.
 
     Raises NotFound, also where the event is hidden from *caller*.
     """
