@@ -23,7 +23,9 @@ from app.http.connection import LARGEST_HEAD, MOST_DISCARDED, SILENCE, Connectio
 from app.http.poller import Poller
 from app.http.request_threads import RequestThreads
 
-LINGER = 1.0  # seconds in which a stopping server still takes requests on open connections
+# Seconds in which a stopping server still takes requests on open connections. The nginx files of
+# this project keep idle ones for less, so nginx is the first to close them.
+LINGER = 3.0
 SILENCE_WHEN_FULL = 1.0  # seconds, instead of SILENCE, when no more connections are accepted
 
 
@@ -80,15 +82,16 @@ def _adjustments(worker: Worker) -> Adjustments:
 def _finish(worker: Worker, poller: Poller) -> None:
     """Answer what has been asked, for at most `graceful_timeout` seconds."""
     give_up = time.monotonic() + worker.cfg.graceful_timeout
+    looked_at = time.time()
     while time.monotonic() < give_up:
         worker.notify()
         poller.wait(0.1)
-        now = time.time()
+        then, looked_at = looked_at, time.time()  # what had arrived by then has been read
         connections = [each for each in poller.sockets.values() if isinstance(each, Connection)]
         if not connections:
             break
         for each in connections:
-            if each.is_overdue(now, LINGER if each.is_idle() else SILENCE):
+            if each.is_overdue(then, LINGER if each.is_idle() else SILENCE):
                 each.disconnect()
 
 
@@ -114,7 +117,7 @@ class Listener:
         """
         Close every connection whose client is silent or takes too long.
 
-        It was so when we looked the last time: what has arrived since then, has been read.
+        It was so when we looked the last time: what had arrived by then has been read.
         """
         then, self.looked_at = self.looked_at, now
         silence = SILENCE_WHEN_FULL if self.in_connection_overflow else SILENCE
