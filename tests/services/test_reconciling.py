@@ -224,9 +224,11 @@ class TestLeaseOfADeadProcess:
     def test_a_process_that_comes_back_with_a_failure_was_the_try_of_this_run(
         self, app, reconcile, left, stripe
     ):
+        left_id = left.id  # read here: the row belongs to this thread's session
+
         def come_back():
             with app.app_context(), transaction() as session:
-                row = session.get_one(StripeDeauthorization, left.id)
+                row = session.get_one(StripeDeauthorization, left_id)
                 row.claimed_until, row.error_code = None, "stripe-timeout"
 
         timer = threading.Timer(0.5, come_back)
