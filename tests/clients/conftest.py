@@ -9,7 +9,7 @@ from app.errors import StripeError
 from app.security.bulkhead import Bulkhead
 
 # Seconds for one call where a test does not say otherwise.
-TIMEOUT = 0.7
+TIMEOUT = 1.5
 
 MakeStripe = Callable[..., StripeConnect]
 

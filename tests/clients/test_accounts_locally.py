@@ -117,7 +117,7 @@ def test_a_platform_that_may_not_create_accounts_is_told_so(create, stripe):
 def test_a_fault_leaves_it_open_whether_there_is_one_and_the_list_tells(
     make_stripe, stripe, key, ours, fault, kind, made
 ):
-    client = make_stripe(stripe.url)
+    client = make_stripe(stripe.url, timeout=2)
     stripe.fault(fault, on="create-account")
     with pytest.raises(StripeError) as caught:
         client.create_account(FORM, secret_key=key, idempotency_key="first")
@@ -133,7 +133,7 @@ def test_after_a_fault_the_same_key_brings_the_one_account(
 ):
     stripe.fault(fault, on="create-account", times=1)
     with pytest.raises(StripeError):
-        make_stripe(stripe.url).create_account(FORM, secret_key=key, idempotency_key="first")
+        make_stripe(stripe.url, timeout=2).create_account(FORM, secret_key=key, idempotency_key="first")
 
     assert [create()] == ours()
 

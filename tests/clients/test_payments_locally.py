@@ -108,7 +108,7 @@ def test_after_a_fault_the_list_tells_and_the_same_key_brings_the_one_intent(
 ):
     stripe.fault(fault, on="create-payment-intent", times=1)
     with pytest.raises(StripeError) as caught:
-        create(by=make_stripe(stripe.url))
+        create(by=make_stripe(stripe.url, timeout=2))
 
     assert type(caught.value) is kind
     assert len(ours()) == made
