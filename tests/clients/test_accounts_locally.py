@@ -131,9 +131,10 @@ def test_a_fault_leaves_it_open_whether_there_is_one_and_the_list_tells(
 def test_after_a_fault_the_same_key_brings_the_one_account(
     make_stripe, stripe, key, create, ours, fault
 ):
+    client = make_stripe(stripe.url, timeout=2)
     stripe.fault(fault, on="create-account", times=1)
     with pytest.raises(StripeError):
-        make_stripe(stripe.url, timeout=2).create_account(FORM, secret_key=key, idempotency_key="first")
+        client.create_account(FORM, secret_key=key, idempotency_key="first")
 
     assert [create()] == ours()
 
