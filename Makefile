@@ -10,7 +10,10 @@ PY := .venv/bin/python
 # Stamps: what .venv was last filled from. Newer lock files fill it again.
 RUNTIME := .venv/.filled
 DEV := .venv/.filled-dev
-PIP_INSTALL := $(PY) -m pip install --quiet --no-input --disable-pip-version-check --require-hashes
+# What is measured has what the service needs and nothing else, as in the image.
+SHIPPED := .venv/shipped/.filled
+PIP_FLAGS := --quiet --no-input --disable-pip-version-check --require-hashes
+PIP_INSTALL := $(PY) -m pip install $(PIP_FLAGS)
 SOURCES := app config.py config_checks.py config_machine.py manage.py
 
 # CI: no colours, nothing that redraws a line, nothing that asks.
@@ -34,7 +37,7 @@ torture: $(DEV) ## Run the tests that kill, starve and overload (minutes)
 	@sh scripts/install-postgresql.sh
 	@$(PY) -m pytest $(PYTEST_FLAGS) -m torture $(ARGS)
 
-bench: $(DEV) ## Measure the service (ARGS="--help" for the choices)
+bench: $(DEV) $(SHIPPED) ## Measure the service (ARGS="--help" for the choices)
 	@sh scripts/install-postgresql.sh
 	@command -v wrk >/dev/null || sh scripts/apt-install.sh wrk
 	@$(PY) -m benchmarks $(ARGS)
@@ -91,3 +94,9 @@ $(DEV): requirements.txt requirements-dev.txt $(PY)
 	@echo "Installing what the service and its tests need into .venv (once) …"
 	@$(PIP_INSTALL) -r requirements-dev.txt
 	@touch $(RUNTIME) $@
+
+$(SHIPPED): requirements.txt $(PY)
+	@echo "Installing the service alone into .venv/shipped (once) …"
+	@$(PY) -m venv --clear .venv/shipped
+	@.venv/shipped/bin/python -m pip install $(PIP_FLAGS) -r requirements.txt
+	@touch $@

@@ -88,7 +88,7 @@ def _measure_running(
         yield from console.measure_page(service, small, rounds)
     if "link" in parts:
         yield links.measure_link(service, small, events)
-        yield links.measure_processor(stripe, small, events)
+        yield from links.measure_processor(stripe, small, events)
     if "payments" in parts:
         yield from payments.measure_payments(service, stripe, small)
     if "rush" in parts:

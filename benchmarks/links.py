@@ -14,8 +14,9 @@ from flask import Flask
 from app import create_app
 from app.extensions import db
 from app.http.connection import SILENCE
+from benchmarks.bare import Bare
 from benchmarks.load import JSON_API, Reads, read_beside, result_of, start_loader
-from benchmarks.results import Result
+from benchmarks.results import Result, compared
 from benchmarks.servers import Addressed, Measured, TokenEndpoint
 from benchmarks.world import World
 from config import load_config
@@ -24,29 +25,43 @@ from tests.processes import environment
 LINKS = "/v1/stripe-authorizations"
 AT_ONCE, WARM_UP, ONE_BY_ONE = 500, 25, 150
 SILENT = 1000
+FORM = {"client_secret": "sk_test_x", "grant_type": "authorization_code", "code": "ac_1"}
 
 
-def measure_processor(stripe: TokenEndpoint, world: World, events: Iterator[int]) -> Result:
-    """Measure what links cost the thread that serves them, in this process and without a server."""
+def measure_processor(
+    stripe: TokenEndpoint, world: World, events: Iterator[int]
+) -> Iterator[Result]:
+    """
+    Measure what links cost the thread that serves them, in this process and without a server.
+
+    In turns with what is bare, because processors differ.
+    """
     config = load_config(environment({"DATABASE_URL": world.url, **stripe.environment}))
     with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):  # for the lines of the log
-        milliseconds = _processor_times(create_app(config), world, events)
-    return Result(
-        "processor time of a link", milliseconds, 5.5, 4.0, unit="ms", digits=1,
+        pairs = _processor_times(create_app(config), stripe, world, events)
+    yield Result(
+        "processor time of a link", [link for link, _ in pairs], 5.5, 4.0, unit="ms", digits=1,
         detail=f"{ONE_BY_ONE} links one by one",
     )  # fmt: skip
+    what = "the same over that of one bare requests.post + two bare commits"
+    yield compared(what, pairs, 5.5, 4.0, names=("link", "bare"), unit="ms")
 
 
-def _processor_times(app: Flask, world: World, events: Iterator[int]) -> list[float]:
+def _processor_times(
+    app: Flask, stripe: TokenEndpoint, world: World, events: Iterator[int]
+) -> list[tuple[float, float]]:
     app.extensions["refreshes"].hold()
     client = app.test_client()
+    bare = Bare(f"{stripe.url}/oauth/token", FORM, world.url)
 
-    def once(event: int) -> float:
+    def once(event: int) -> tuple[float, float]:
+        body, headers = _body(event), _headers(world)
         started = time.thread_time()
-        answer = client.post(LINKS, data=_body(event), headers=_headers(world))
+        answer = client.post(LINKS, data=body, headers=headers)
+        took = time.thread_time() - started
         if answer.status_code != 201:
             raise RuntimeError(answer.text)
-        return 1000 * (time.thread_time() - started)
+        return 1000 * took, 1000 * bare.once()[1]
 
     milliseconds = [once(next(events)) for _ in range(WARM_UP + ONE_BY_ONE)][WARM_UP:]
     with app.app_context():

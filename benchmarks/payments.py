@@ -5,9 +5,9 @@ import json
 import time
 from collections.abc import Iterator
 
-import psycopg2
 import requests
 
+from benchmarks.bare import Bare
 from benchmarks.load import JSON_API, read_beside, result_of, start_loader
 from benchmarks.results import Result, compared
 from benchmarks.servers import Measured, TokenEndpoint
@@ -29,13 +29,14 @@ def measure_payments(service: Measured, stripe: TokenEndpoint, world: World) -> 
 def _compare(
     service: Measured, stripe: TokenEndpoint, world: World, bodies: Iterator[str]
 ) -> Result:
-    bare, session, pairs = Bare(stripe, world.url), requests.Session(), []
+    bare = Bare(f"{stripe.url}/v1/payment_intents", FORM, world.url)
+    session, pairs = requests.Session(), []
     for _ in range(WARM_UP + PAIRS):
         started = time.perf_counter()
         answer = session.post(
             f"{service.url}{PATH}", data=next(bodies), headers=_headers(world), timeout=30
         )
-        pairs.append((1000 * (time.perf_counter() - started), 1000 * bare.once()))
+        pairs.append((1000 * (time.perf_counter() - started), 1000 * bare.once()[0]))
         if answer.status_code != 201:
             raise RuntimeError(answer.text)
     what = "a payment: its time over (one bare requests.post + two bare commits)"
@@ -61,27 +62,6 @@ def _read_beside(
         [reads.p99], 100, 30, unit="ms",
         detail=f"{reads.told}; {paid['statuses'].count(201)} paid",
     )  # fmt: skip
-
-
-class Bare:
-    """What a payment cannot do without: a call to Stripe and two commits, and nothing else."""
-
-    def __init__(self, stripe: TokenEndpoint, database_url: str) -> None:
-        self._url = f"{stripe.url}/v1/payment_intents"
-        self._connection = psycopg2.connect(database_url)
-        self._commit("CREATE TABLE IF NOT EXISTS bare (id serial PRIMARY KEY, note text)")
-
-    def once(self) -> float:
-        """Do it; return how long it took."""
-        started = time.perf_counter()
-        self._commit("INSERT INTO bare (note) VALUES ('claimed')")
-        requests.post(self._url, data=FORM, timeout=20).json()
-        self._commit("INSERT INTO bare (note) VALUES ('created')")
-        return time.perf_counter() - started
-
-    def _commit(self, statement: str) -> None:
-        with self._connection, self._connection.cursor() as cursor:
-            cursor.execute(statement)
 
 
 def _headers(world: World) -> dict[str, str]:

@@ -13,6 +13,7 @@ from tests.postgres import free_port
 from tests.processes import Program
 
 PROCESSES = 2
+SHIPPED = (".venv/shipped/bin/python", "-m")  # made by `make bench`
 LOGS = {"LOG_FORMAT": "json", "LOG_LEVEL": "info"}
 GUNICORN = ["gunicorn", "-c", "gunicorn.conf.py", "app:create_app()"]
 
@@ -41,6 +42,8 @@ def processor_seconds(pid: int) -> float:
 
 class Measured(Service):
     """The service, with the log of production. Usable as a context: it ends with it."""
+
+    launcher = SHIPPED
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.auth.policy import Caller
 from app.db.clock import current_time, database_now
+from app.db.compiled import CompiledSelect
 from app.db.reads import read
 from app.db.transactions import transaction
 from app.errors import Unauthenticated
@@ -26,16 +27,18 @@ PREFIX = "oest_"
 SCOPES = ("read", "payments")
 SHAPE = re.compile(r"oest_[A-Za-z0-9_-]{43}", re.ASCII)
 USED_EVERY = timedelta(minutes=1)  # how exactly the last use is kept
-VALID = select(
-    ServiceToken.id,
-    ServiceToken.scopes,
-    ServiceToken.event_ids,
-    ServiceToken.last_used_at,
-    database_now().label("now"),
-).where(
-    ServiceToken.token_hash == bindparam("token_hash"),
-    ServiceToken.revoked_at.is_(None),
-    ServiceToken.expires_at.is_(None) | (ServiceToken.expires_at > database_now()),
+VALID = CompiledSelect(
+    select(
+        ServiceToken.id,
+        ServiceToken.scopes,
+        ServiceToken.event_ids,
+        ServiceToken.last_used_at,
+        database_now().label("now"),
+    ).where(
+        ServiceToken.token_hash == bindparam("token_hash"),
+        ServiceToken.revoked_at.is_(None),
+        ServiceToken.expires_at.is_(None) | (ServiceToken.expires_at > database_now()),
+    )
 )
 
 

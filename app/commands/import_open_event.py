@@ -1,18 +1,16 @@
 """`manage.py import`: coming from another system."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
 import click
 from flask import current_app
 from flask.cli import with_appcontext
-from rich.console import Console
-from rich.progress import Progress
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
-from app.commands.output import epilog
+from app.commands.output import epilog, progress
 from app.importing.report import ImportReport
 from app.importing.run import ImportRunning, Options, UnknownSettings, run_import
 from app.importing.source import Source, SourceError, refuse_password
@@ -81,8 +79,8 @@ def open_event(
         settings_id=settings_id,
         is_dry_run=dry_run,
     )
-    with _complaining(), Source(_checked(url)) as source, _progress() as track:
-        run_import(source, options, report, track)
+    with _complaining(), Source(_checked(url)) as source:
+        run_import(source, options, report, progress)
     _tell(report, dry_run)
     sys.exit(NOT_ALL_CAME if report.not_imported else 0)
 
@@ -96,19 +94,6 @@ def _checked(url: str | None) -> str:
     if not configured:
         raise SourceError("No database to import from: set OPEN_EVENT_DATABASE_URL, or use --from.")
     return configured
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
-    """A bar for each table, if standard error is a terminal."""
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-
-        def track(label: str, total: int) -> Callable[[int], None]:
-            task = progress.add_task(label, total=total)
-            return lambda rows: progress.advance(task, rows)
-
-        yield track
 
 
 def _tell(report: ImportReport, is_dry_run: bool) -> None:

@@ -68,7 +68,9 @@ class _Text:
         columns = compiled._result_columns
         make_row_type: Any = namedtuple
         self._row = make_row_type("Row", [column.keyname for column in columns])
-        self._readers = [column.type.result_processor(dialect, None) for column in columns]
+        self._readers = [
+            column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns
+        ]
 
     def run(self, driver: Any, parameters: dict[str, Any], limits: str) -> list[Any]:
         """Run it on a connection of the driver's after *limits* are set, in one round trip."""

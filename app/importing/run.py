@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -37,7 +37,7 @@ from app.services.platform.registration import read_digest_key
 
 LOCK = int.from_bytes(sha256(b"import open-event").digest()[:8], signed=True)
 Item = TypeVar("Item")
-Advance = Callable[[int], None]
+Track = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 Transaction = Callable[[], AbstractContextManager[Session]]
 
 
@@ -67,13 +67,13 @@ def run_import(
     source: Source,
     options: Options,
     report: ImportReport,
-    track: Callable[[str, int], Advance] = lambda label, total: lambda rows: None,
+    track: Track = lambda label, total: nullcontext(lambda rows: None),
 ) -> None:
     """
     Bring what *source* has into our tables, and tell *report* about it.
 
-    *track* is told the label and the number of rows of each table, and gives back what is to be
-    called with every number of rows that are done. A dry run leaves no trace.
+    *track* is entered with the label and the number of rows of each table, and yields a function
+    that is called with every number of rows that are done. A dry run leaves no trace.
 
     Raises SourceError, ImportRunning, UnknownSettings and SecretUnreadable.
     """
@@ -95,7 +95,7 @@ def _rehearsal() -> Iterator[Session]:
 
 
 def _run(
-    source: Source, options: Options, report: ImportReport, track: Any, begin: Transaction
+    source: Source, options: Options, report: ImportReport, track: Track, begin: Transaction
 ) -> None:
     with _step(begin) as session:
         run = start_run(session, options, report)
@@ -151,26 +151,26 @@ def start_run(session: Session, options: Options, report: ImportReport) -> Run:
     )
 
 
-def _import_users(run: Run, source: Source, track: Any) -> None:
-    advance = track("Users", _count(source, target.USERS))
+def _import_users(run: Run, source: Source, track: Track) -> None:
     twins = dict(source.rows(source.queries.twins()))
-    for batch in _batches(source.users()):
-        write_users(run, batch, twins)
-        advance(len(batch))
+    with track("Users", _count(source, target.USERS)) as advance:
+        for batch in _batches(source.users()):
+            write_users(run, batch, twins)
+            advance(len(batch))
 
 
-def _import_events(run: Run, source: Source, track: Any) -> None:
-    advance = track("Events", _count(source, target.EVENTS))
+def _import_events(run: Run, source: Source, track: Track) -> None:
     twins = {row[0] for row in source.rows(source.queries.shared_identifiers())}
-    for batch in _batches(source.events()):
-        write_events(run, batch, twins=twins)
-        advance(len(batch))
+    with track("Events", _count(source, target.EVENTS)) as advance:
+        for batch in _batches(source.events()):
+            write_events(run, batch, twins=twins)
+            advance(len(batch))
 
 
-def _import_roles(run: Run, source: Source, track: Any) -> None:
-    advance = track("Roles", _count(source, target.ROLES))
-    for number in write_all_roles(run, source.roles()):
-        advance(number)
+def _import_roles(run: Run, source: Source, track: Track) -> None:
+    with track("Roles", _count(source, target.ROLES)) as advance:
+        for number in write_all_roles(run, source.roles()):
+            advance(number)
     for name, number in source.rows(source.queries.other_roles()):
         run.report.omit(target.ROLES, f"roles named {name}", number)
     pending = source.queries.pending_group_roles()
@@ -186,8 +186,7 @@ def _import_settings(run: Run, source: Source, settings_id: int | None) -> None:
         raise UnknownSettings(settings_id) from None
 
 
-def _import_links(run: Run, source: Source, track: Any) -> None:
-    advance = track("Links", _count(source, target.LINKS))
+def _import_links(run: Run, source: Source, track: Track) -> None:
     setting = run.session.get_one(Setting, OUR_ROW, populate_existing=True)
     platform = LinkSettings(
         client_ids={
@@ -196,9 +195,10 @@ def _import_links(run: Run, source: Source, track: Any) -> None:
         },
         code_digest_key=read_digest_key(setting, run.session),
     )
-    for batch in in_groups(source.links()):
-        write_links(run, batch, platform)
-        advance(len(batch))
+    with track("Links", _count(source, target.LINKS)) as advance:
+        for batch in in_groups(source.links()):
+            write_links(run, batch, platform)
+            advance(len(batch))
 
 
 def _delete_events(run: Run, source: Source, begin: Transaction, *, at_once: bool) -> None:
