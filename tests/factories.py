@@ -44,6 +44,7 @@ class Factory:
             "timezone": "Europe/Berlin",
             "state": "published",
             "can_pay_by_stripe": True,
+            "payment_currency": "EUR",
             **attributes,
         }
         event = self._add(Event(**given))

@@ -1,11 +1,16 @@
 """A platform, an owner and an event: where most stories begin."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
 from app.extensions import db
 from app.models import Event, Setting, User
+from app.services.deauthorization.reconcile import ReconcileReport
+from app.services.deauthorization.reconcile import reconcile as run_reconcile
 from tests.callers import Client, link_document
 from tests.factories import Factory
 from tests.stripe_world import StripeWorld
@@ -48,3 +53,15 @@ def _link(app: Flask, organizer: Client, event: Event, stripe: StripeWorld, plat
         return response
 
     return link
+
+
+@pytest.fixture(name="reconcile")
+def _reconcile(app: Flask) -> Callable[..., ReconcileReport]:
+    """Reconciles, and returns the report."""
+
+    def reconcile(**options: Any) -> ReconcileReport:
+        report = run_reconcile(app.extensions["stripe"], **options)
+        db.session.rollback()
+        return report
+
+    return reconcile

@@ -13,16 +13,6 @@ pytestmark = on_sqlite
 CREATE = "/v1/payment_intents"
 
 
-@pytest.fixture(name="owner")
-def _owner(make):
-    return make.user()
-
-
-@pytest.fixture(name="event")
-def _event(make, owner):
-    return make.event(owner, payment_currency="EUR")
-
-
 @pytest.fixture(name="account")
 def _account(stripe):
     return stripe.accounts[0]
@@ -92,7 +82,7 @@ def test_another_body_under_a_known_key_is_refused(pay, stripe, changed):
 
 
 def test_one_key_at_two_events_makes_two_payments(pay, make, owner, stripe, account):
-    other = make.event(owner, payment_currency="EUR")
+    other = make.event(owner)
     make.link(other, stripe_user_id=account)
 
     assert (pay().status_code, pay(of=other).status_code) == (201, 201)
@@ -153,14 +143,14 @@ def test_the_platforms_fee_is_sent_unless_it_is_nothing(pay, stripe):
 
 
 def test_an_event_without_a_link_cannot_be_paid(pay, make, owner, stripe):
-    unlinked = make.event(owner, payment_currency="EUR")
+    unlinked = make.event(owner)
 
     assert_error(pay(of=unlinked), 409, "not-linked")
     assert not stripe.asked(CREATE)
 
 
 def test_an_event_that_stripe_is_switched_off_for_cannot_be_paid(pay, make, owner, account):
-    off = make.event(owner, payment_currency="EUR", can_pay_by_stripe=False)
+    off = make.event(owner, can_pay_by_stripe=False)
     make.link(off, stripe_user_id=account)
 
     assert_error(pay(of=off), 403, "stripe-disabled")

@@ -14,16 +14,6 @@ PATH = "/v1/users-events-roles"
 EVENT, USER = "/data/relationships/event", "/data/relationships/user"
 
 
-@pytest.fixture(name="owner")
-def _owner(make):
-    return make.user()
-
-
-@pytest.fixture(name="event")
-def _event(make, owner):
-    return make.event(owner)
-
-
 @pytest.fixture(name="friend")
 def _friend(make):
     return make.user("friend@example.com")

@@ -24,19 +24,14 @@ class Program(Client):
         return Client(self.app).send(method, path, body, **{**bearer, **headers})
 
 
-@pytest.fixture(name="owner")
-def _owner(make):
-    return make.user()
-
-
 @pytest.fixture(name="event")
 def _event(make, owner):
-    return make.event(owner, state="draft", payment_currency="EUR")
+    return make.event(owner, state="draft")
 
 
 @pytest.fixture(name="published")
 def _published(make, owner):
-    return make.event(owner, state="published", payment_currency="EUR")
+    return make.event(owner, state="published")
 
 
 @pytest.fixture(name="service")

@@ -12,16 +12,6 @@ from app.security.crypto import Cipher
 from tests.callers import JSON_API, document, link_document
 
 
-@pytest.fixture(name="owner")
-def _owner(make):
-    return make.user()
-
-
-@pytest.fixture(name="event")
-def _event(make, owner):
-    return make.event(owner, payment_currency="EUR")
-
-
 @pytest.fixture(name="log")
 def _log(monkeypatch):
     log = CapturingLogger()

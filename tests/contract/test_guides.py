@@ -99,7 +99,7 @@ def _connected(environ_of_service, local_stripe, start_service):
         make = Factory()
         make.platform(local_stripe)
         owner = make.user()
-        event = make.event(owner, payment_currency="EUR")
+        event = make.event(owner)
         code = local_stripe.control("codes", {})["code"]
         linked = (
             Client(app).as_(owner).post("/v1/stripe-authorizations", link_document(event, code))

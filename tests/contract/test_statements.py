@@ -5,16 +5,6 @@ import pytest
 from tests.callers import link_document
 
 
-@pytest.fixture(name="owner")
-def _owner(make):
-    return make.user()
-
-
-@pytest.fixture(name="event")
-def _event(make, owner):
-    return make.event(owner)
-
-
 def read_twice(caller, path, statements):
     """Read *path*, and again, now that every connection knows its statements; return the answer."""
     caller.get(path)

@@ -34,7 +34,7 @@ class Described:
         make = Factory()
         make.platform(stripe)
         owner = make.user()
-        event = make.event(owner, payment_currency="EUR")
+        event = make.event(owner)
         self.ids = {
             "event": str(event.id),
             "authorization": str(make.link(event).id),

@@ -9,21 +9,10 @@ from app.errors import StripeUnreachable
 from app.extensions import db
 from app.models import PaymentIntent
 from app.security.bulkhead import Bulkhead
-from app.services.deauthorization import reconcile as reconciling
 from tests import webhooks
 from tests.callers import assert_error, document
 
 CREATE = "/v1/payment_intents"
-
-
-@pytest.fixture(name="owner")
-def _owner(make):
-    return make.user()
-
-
-@pytest.fixture(name="event")
-def _event(make, owner):
-    return make.event(owner, payment_currency="EUR")
 
 
 @pytest.fixture(name="account")
@@ -40,16 +29,6 @@ def _pay(client, make, owner, event, stripe, platform, account):
     body = document("payment-intent", None, linkage, amount=1999, idempotency_key="order-1")
     caller = client.as_(owner)
     return lambda: caller.post("/v1/payment-intents", body)
-
-
-@pytest.fixture(name="reconcile")
-def _reconcile(app):
-    def reconcile(**options):
-        report = reconciling.reconcile(app.extensions["stripe"], **options)
-        db.session.rollback()
-        return report
-
-    return reconcile
 
 
 @pytest.fixture(name="unclear")

@@ -33,16 +33,6 @@ def _set_up(platform):
     """Every story here has a platform."""
 
 
-@pytest.fixture(name="reconcile")
-def _reconcile(app):
-    def reconcile(**options):
-        report = reconciling.reconcile(app.extensions["stripe"], **options)
-        db.session.rollback()
-        return report
-
-    return reconcile
-
-
 @pytest.fixture(name="at_once")
 def _at_once(app):
     """Reconciles in several runs that begin in the same moment; returns their reports."""

@@ -78,7 +78,7 @@ def test_a_test_payment_that_is_not_paid_is_not_shown_as_a_success(
     monkeypatch.setattr(trial, "CARD", "pm_card_authenticationRequired")
     make.platform(stripe)
     owner = make.user()
-    event = make.event(owner, payment_currency="EUR")
+    event = make.event(owner)
     stripe.connect(stripe.accounts[0])
     make.link(event, stripe_user_id=stripe.accounts[0])
     there = f"/events/{event.identifier}"
