@@ -35,6 +35,7 @@ FILLING = re.compile(
 # The key in Open Event Server's own installation guide (docs/installation/local-m1.md).
 UPSTREAM_EXAMPLES = ("741a6f7389de40a91b930869b5e32baaae6953170b6fc1b9856001598a5ef0b8",)
 HOST = re.compile(r"\.?([\w-]+\.)*[\w-]+|\[?[0-9a-f:.]*:[0-9a-f:.]+\]?", re.ASCII | re.IGNORECASE)
+OPTION = re.compile(r"[a-z_]{1,40}")
 REDIS_SCHEMES = ("redis", "rediss", "redis+unix")
 
 
@@ -77,13 +78,15 @@ def _database_fault(text: str) -> str | None:
 
 
 def _option_fault(url: URL) -> str | None:
-    """Name the first option in the query that libpq does not know."""
+    """Name the first option that libpq does not know, unless it may be the end of a password."""
     from psycopg2 import ProgrammingError
     from psycopg2.extensions import parse_dsn
 
     for name in url.query:
+        if not OPTION.fullmatch(name):
+            return "PostgreSQL does not know one of its options. In a password, write ? as %3F."
         try:
-            parse_dsn(f"{name}=x" if name.isidentifier() else "=")
+            parse_dsn(f"{name}=x")
         except ProgrammingError:
             return f"PostgreSQL knows no option {name!r}."
     return None

@@ -137,3 +137,11 @@ def test_a_read_within_a_transaction_takes_no_second_connection(serve, url):
 def test_an_option_that_postgresql_does_not_know_is_refused_by_name(name):
     with pytest.raises(ConfigError, match=f"DATABASE_URL: PostgreSQL knows no option '{name}'"):
         make_app(f"postgresql://somebody@127.0.0.1:1/x?{name}=1")
+
+
+@pytest.mark.parametrize("end", ["Canary=1", "canary2=1@h/x", "can-ary@h/x?y=1"])
+def test_what_may_be_the_end_of_a_password_is_not_printed_as_an_option(end):
+    with pytest.raises(ConfigError, match="does not know one of its options") as caught:
+        make_app(f"postgresql://somebody:1@2?{end}")
+
+    assert "anary" not in str(caught.value)
