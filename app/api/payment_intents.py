@@ -14,7 +14,7 @@ from app.api.event_schema import to_event
 from app.auth.guard import current_caller
 from app.auth.policy import ORGANIZER
 from app.errors import Invalid
-from app.jsonapi.fields import Flag, Moment, Text
+from app.jsonapi.fields import WORDS, Flag, Moment, Text
 from app.jsonapi.resources import CollectionResource, DetailResource, Schema, check_id, dasherize
 from app.models import PaymentIntent
 from app.services.payments.cancel import cancel_payment
@@ -31,6 +31,8 @@ MOST_METADATA, LONGEST_METADATA = 20, 500
 class Amount(plain.Integer):
     """An integer of the currency's minor unit; text, a point and a bool are none."""
 
+    default_error_messages = WORDS
+
     def __init__(self, *, least: int, **kwargs: Any) -> None:
         super().__init__(strict=True, **kwargs)
         self.least = least
@@ -46,7 +48,7 @@ class Amount(plain.Integer):
 class Metadata(plain.Field[dict[str, str]]):
     """At most 20 short texts by short names, as Stripe takes them."""
 
-    default_error_messages = {"null": "This must not be empty."}
+    default_error_messages = WORDS
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> dict[str, str]:
         if not isinstance(value, dict) or len(value) > MOST_METADATA:

@@ -62,6 +62,24 @@ def test_a_payment_goes_to_the_account_of_the_event(pay, stripe, account, platfo
     assert asked["form"]["metadata[order]"] == "A17"
 
 
+def test_a_payment_names_its_event(pay, event, client, owner):
+    made = pay().json["data"]
+
+    read = client.as_(owner).get(made["links"]["self"]).json["data"]
+    expected = {
+        "links": {"related": f"/v1/events/{event.id}"},
+        "data": {"type": "event", "id": str(event.id)},
+    }
+    assert made["relationships"]["event"] == read["relationships"]["event"] == expected
+
+
+@pytest.mark.parametrize("name", ["amount", "metadata", "application_fee_amount"])
+def test_what_is_empty_is_refused_in_our_own_words(pay, name):
+    error = assert_error(pay(**{name: None}), 422, "validation")
+
+    assert error["detail"] == "This cannot be empty."
+
+
 def test_the_same_key_and_body_again_bring_the_same_payment(pay, stripe):
     first = pay()
 

@@ -37,6 +37,11 @@ class PaymentView:
     created_at: datetime
     client_secret: str | None = field(default=None, repr=False)
 
+    @property
+    def event(self) -> int:
+        """The event, which is named by its id alone."""
+        return self.event_id
+
 
 def to_view(row: PaymentIntent, setting: Setting) -> PaymentView:
     """Return *row* with the platform's publishable key of its mode, by which Stripe.js charges."""
