@@ -1,5 +1,5 @@
 """
-`make run`: the service and a local Stripe, seeded so that an account can be linked at once.
+`make run`: the service and the local Stripe, seeded so that an account can be linked at once.
 
 Everything is kept under `instance/`; running it again keeps it. Ctrl-C ends both servers.
 """
@@ -96,7 +96,7 @@ def read_config(stripe: str) -> Config:
 
 
 def refuse_taken(host: str, port: int, what: str, variable: str) -> None:
-    """End with a sentence that says what to do if *what* cannot listen at its address."""
+    """Exit with a sentence that says what to do if *what* cannot listen at its address."""
     try:
         (family, *_, where), *_ = socket.getaddrinfo(
             host.strip("[]"), port, type=socket.SOCK_STREAM
@@ -116,13 +116,13 @@ def refuse_taken(host: str, port: int, what: str, variable: str) -> None:
 
 
 def stripe_options(config: Config) -> list[str]:
-    """Where the local Stripe sends people back to, and its events."""
+    """Return where the local Stripe redirects to, and sends its events."""
     uris = [f"--redirect-uri={uri}" for uri in config.stripe_redirect_uris]
     return [*uris, "--webhook-url", f"{address(config)}/stripe/webhooks"]
 
 
 def prepare_stripe(stripe: str, secrets: dict[str, str]) -> None:
-    """Let it sign as the settings expect, and use live mode without https, as nothing here has."""
+    """Configure its webhook secrets, and live mode without https, which nothing here has."""
     with requests.Session() as session:
         session.trust_env = False
         for path, body in (
@@ -134,7 +134,7 @@ def prepare_stripe(stripe: str, secrets: dict[str, str]) -> None:
 
 
 def seed(config: Config) -> tuple[Event, dict[str, str]]:
-    """Make what the demo needs where it is missing; what is there stays as it is.
+    """Create what the demo needs where it is missing; what is there stays as it is.
 
     Returns the event, and the webhook secrets by mode.
     """
@@ -160,7 +160,7 @@ def ensure_user(email: str, password: str, *, is_admin: bool = False) -> User:
 
 
 def register_platform() -> dict[str, str]:
-    """Give the settings the local Stripe's keys, unless somebody has set others.
+    """Write the local Stripe's keys to the settings, unless others were set.
 
     Returns the webhook secrets of both modes as the settings have them.
     """
@@ -189,7 +189,7 @@ def start(arguments: list[str], **options: Any) -> subprocess.Popen[bytes]:
 
 
 def wait_until_up(servers: list[subprocess.Popen[bytes]], urls: list[str]) -> None:
-    """Wait until every address answers 200; give up when a server ends."""
+    """Wait until every URL answers 200. Exits if a server ends first."""
     for url in urls:
         while not answers(url):
             if any(server.poll() is not None for server in servers):
@@ -198,7 +198,7 @@ def wait_until_up(servers: list[subprocess.Popen[bytes]], urls: list[str]) -> No
 
 
 def answers(url: str) -> bool:
-    """Whether there is an answer, and a good one."""
+    """Return whether it answers 200."""
     session = requests.Session()
     session.trust_env = False
     try:

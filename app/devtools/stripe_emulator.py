@@ -1,4 +1,4 @@
-"""The local Stripe's front door: make it, serve it, say where it is.
+"""Running the local Stripe: create it, serve it, say where it is.
 
     python -m app.devtools.stripe_emulator --port 12111
 
@@ -54,7 +54,7 @@ DEFAULT_REDIRECT_URIS = (
 
 @dataclass(frozen=True)
 class Options:
-    """How one local Stripe differs from another.
+    """The options of a local Stripe.
 
     `clock` gives seconds since 1970. The same `seed` gives the same keys, client ids and
     accounts after every start; codes and tokens are always fresh. With a `state_file`, accounts
@@ -70,7 +70,7 @@ class Options:
 
 
 def create_emulator(options=None):
-    """The WSGI application; its `extensions["local_stripe"]` is the Stripe behind it."""
+    """Return the WSGI application; its `extensions["local_stripe"]` is the Stripe behind it."""
     options = options or Options()
     app = Flask("app.devtools.local_stripe")
     app.extensions["local_stripe"] = LocalStripe(
@@ -110,7 +110,7 @@ class Emulator:
 
 
 def announcement(url, stripe):
-    """What a person or a script needs to set the service up: printed as one line."""
+    """Return what a person or a script needs to set the service up, in one line."""
     return {
         "url": url,
         "settings": stripe.settings(),

@@ -23,7 +23,7 @@ ONBOARDING = "account_onboarding"
 
 @blueprint.post("/v1/account_links")
 def create() -> Response:
-    """Make a single-use address that opens the onboarding of an account of the platform's own."""
+    """Create a single-use URL that opens the onboarding of an account that the platform created."""
     stripe = local_stripe()
     with stripe.ledger.lock:
         caller = identify(stripe)
@@ -44,7 +44,7 @@ def create() -> Response:
 
 
 def refuse_others(caller: Caller, account: Account, kind: str) -> None:
-    """Only onboarding, and only for accounts that the platform created; the texts are guesses."""
+    """Allow onboarding alone, of accounts that the platform created; the texts are guesses."""
     if kind != ONBOARDING:
         message = f"You cannot create `{kind}` type Account Links for this account."
         raise ApiError(400, message, type="invalid_request_error", param="type")
@@ -75,7 +75,7 @@ def open_link(account_id: str, token: str) -> AnyResponse:
 
 @blueprint.get("/setup/onboarding/<token>")
 def show(token: str) -> AnyResponse | str:
-    """The page; once it was sent or an hour has passed, `refresh_url`."""
+    """Show the form; once it was submitted, or after an hour, redirect to `refresh_url`."""
     stripe = local_stripe()
     visit = find_visit(stripe, token)
     if not stripe.onboarding.is_open(visit, stripe.clock.now()):
@@ -85,7 +85,10 @@ def show(token: str) -> AnyResponse | str:
 
 @blueprint.post("/setup/onboarding/<token>")
 def send(token: str) -> AnyResponse:
-    """`decision` is finish (everything is submitted) or leave (what was typed is kept)."""
+    """
+    Submit the form: `decision` is finish (everything is submitted) or leave (what was typed is
+    kept).
+    """
     stripe = local_stripe()
     return fill_in(stripe, find_visit(stripe, token))
 
@@ -98,7 +101,10 @@ def find_visit(stripe: "LocalStripe", token: str) -> Visit:
 
 
 def fill_in(stripe: "LocalStripe", visit: Visit) -> AnyResponse:
-    """Either way the person returns to `return_url`: it says nothing of what was done."""
+    """
+    Store the answers. Either way the person returns to `return_url`, which does not say what was
+    done.
+    """
     link, decision = visit.link, request.form.get("decision")
     if decision not in ("finish", "leave"):
         return Response(page(visit, "Choose Finish or Leave."), 400, content_type="text/html")

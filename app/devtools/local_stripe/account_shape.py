@@ -48,7 +48,7 @@ def as_stripe_shows(account: Account) -> dict[str, Any]:
 
 
 def controller(account: Account) -> dict[str, Any]:
-    """A platform's application controls the accounts that it created."""
+    """Return the controller: a platform's application controls the accounts that it created."""
     if account.controlled_by is None:
         return {"type": "account"}
     return {

@@ -30,7 +30,7 @@ NO_COUNTRIES = ("EU", "UK")
 
 @blueprint.get("/v1/account")
 def own_account() -> Response:
-    """The key's own account, or the connected one that the Stripe-Account header names."""
+    """Return the key's own account, or the connected one that the Stripe-Account header names."""
     stripe = local_stripe()
     with stripe.ledger.lock:
         return stripe.json(as_stripe_shows(acting_account(stripe, identify(stripe))))
@@ -38,7 +38,7 @@ def own_account() -> Response:
 
 @blueprint.get("/v1/accounts/<account_id>")
 def account(account_id: str) -> Response:
-    """One account that the caller may act for."""
+    """Return an account that the caller may act for."""
     stripe = local_stripe()
     with stripe.ledger.lock:
         return stripe.json(as_stripe_shows(reach(stripe, identify(stripe), account_id)))
@@ -46,7 +46,7 @@ def account(account_id: str) -> Response:
 
 @blueprint.get("/v1/accounts")
 def list_accounts() -> Response:
-    """The accounts that are connected to the platform, created by it or not, newest first."""
+    """List the accounts that are connected to the platform, created by it or not, newest first."""
     stripe = local_stripe()
     with stripe.ledger.lock:
         application = platform_of(identify(stripe))
@@ -57,7 +57,7 @@ def list_accounts() -> Response:
 
 @blueprint.post("/v1/accounts")
 def create() -> Response:
-    """Make a Standard account; its owner fills in the rest at an account link."""
+    """Create a Standard account; its owner fills in the rest at an account link."""
     stripe = local_stripe()
     with stripe.ledger.lock:
         application = platform_of(identify(stripe))
@@ -104,7 +104,7 @@ def read_email(email: str | None) -> str | None:
 
 
 def refuse_where_told(stripe: "LocalStripe") -> None:
-    """A platform that may not create accounts is told so once the endpoint runs."""
+    """Refuse a platform that may not create accounts, once the endpoint runs."""
     message = stripe.switches["account_creation_refused_text"]
     if message:
         raise ApiError(400, message, type="invalid_request_error")
@@ -127,12 +127,12 @@ def make_account(
 
 
 def deleted(account_id: str) -> dict[str, Any]:
-    """The object of an account that is gone, as Stripe shows deleted ones."""
+    """Return a deleted account, as Stripe shows it."""
     return {"id": account_id, "object": "account", "deleted": True}
 
 
 def no_such_account(account_id: str) -> NotExecuted:
-    """The 404 that a client must be able to read, though Stripe mostly answers 403."""
+    """Return the 404 that a client must be able to handle, though Stripe mostly answers 403."""
     message = f"No such account: '{account_id}'"
     kind = "invalid_request_error"
     return NotExecuted(404, message, type=kind, param="account", **documented("resource_missing"))

@@ -1,4 +1,6 @@
-"""Who is asking: the three ways Stripe takes a secret key, and the one it refuses."""
+"""
+Authentication: the three ways in which Stripe accepts a secret key, and the one that it refuses.
+"""
 
 import base64
 import binascii
@@ -16,7 +18,7 @@ class Presented:
 
     @classmethod
     def read(cls, request):
-        """The header wins over the field, as with a client that sends both."""
+        """Read the key; the header takes precedence over the form field."""
         header = request.headers.get("Authorization")
         field = request.form.get("client_secret")
         forms = ("client_secret",) if field is not None else ()
@@ -37,7 +39,9 @@ def read_header(header):
 
 
 def basic_user(value):
-    """Stripe takes the user for the key; a password beside it changes nothing."""
+    """
+    Return the user name of Basic authentication, which is the key; Stripe ignores the password.
+    """
     try:
         return base64.b64decode(value, validate=True).decode().partition(":")[0]
     except (binascii.Error, UnicodeDecodeError):
@@ -45,7 +49,7 @@ def basic_user(value):
 
 
 def authenticate(stripe, request):
-    """The application whose key was sent to connect.stripe.com; else a 401 in its words."""
+    """Return the application whose key was sent to connect.stripe.com. Raises its 401."""
     presented = Presented.read(request)
     if presented.key is None:
         raise no_authentication()

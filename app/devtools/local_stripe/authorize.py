@@ -35,7 +35,7 @@ class Wanted:
     state: str | None
 
     def answer(self, **parameters):
-        """Send the person back to the platform."""
+        """Redirect back to the platform."""
         separator = "&" if "?" in self.redirect_uri else "?"
         query = urlencode(parameters, quote_via=quote)
         return redirect(self.redirect_uri + separator + query, code=303)
@@ -69,7 +69,7 @@ def decide():
 
 
 def read_wanted(stripe):
-    """Check the parameters; a mistake is shown as JSON here and never redirected."""
+    """Check the parameters; an error is shown as JSON here and never redirected."""
     values = request.values
     application = stripe.ledger.applications.get(values.get("client_id"))
     if application is None:
@@ -89,7 +89,9 @@ def refuse(stripe, error, text):
 
 
 def check_redirect_uri(stripe, application, uri):
-    """Exactly one of the registered ones; the first of them if none was sent."""
+    """
+    Return the redirect URI: one of those registered, exactly; the first of them if none was sent.
+    """
     registered = stripe.redirect_uris_of(application)
     if uri is None and registered:
         return registered[0]
@@ -126,7 +128,7 @@ def deny(stripe, wanted):
 
 
 def choose_account(stripe, wanted, decision):
-    """The account a person picked or made; ChoiceRefused says what is wrong on the page."""
+    """Return the account that was chosen or created. Raises ChoiceRefused, which the page shows."""
     if decision not in ("allow", "skip"):
         raise ChoiceRefused("Choose Connect or Cancel.")
     chosen = "new" if decision == "skip" else request.values.get("account")
@@ -143,7 +145,10 @@ def choose_account(stripe, wanted, decision):
 
 
 def new_account(stripe, wanted):
-    """Fields of the form, else what the platform prefilled, else something plausible."""
+    """
+    Create an account from the form, else from what the platform prefilled, else from plausible
+    values.
+    """
     ledger, prefill = stripe.ledger, prefilled()
     values = {name: request.values.get(name) or prefill[name] for name in prefill}
     email = values["email"] or f"new-{len(ledger.accounts)}@example.com"
@@ -160,7 +165,9 @@ def new_account(stripe, wanted):
 
 
 def prefilled():
-    """`stripe_user[…]`; invalid values are silently ignored, as Stripe does."""
+    """
+    Return the prefilled `stripe_user[…]` values; invalid ones are silently ignored, as Stripe does.
+    """
     email = request.values.get("stripe_user[email]", "")
     country = request.values.get("stripe_user[country]", "")
     return {

@@ -1,4 +1,4 @@
-"""api.stripe.com: who asks, with which key, and which account they may act for."""
+"""Callers of api.stripe.com: whose key it is, and which accounts it may act for."""
 
 import re
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z]+)?(; ?[a-z0-9_=; ]+)?")
 
 @dataclass(frozen=True)
 class Caller:
-    """Whose key was sent: a platform's, or one issued for a connected account."""
+    """The owner of the key: a platform, or a connected account that it was issued for."""
 
     key: str
     own_account: Account
@@ -39,7 +39,7 @@ class Caller:
 
 
 def identify(stripe: "LocalStripe") -> Caller:
-    """Return who sent the request; a 401 for no key or one that nobody has."""
+    """Return who sent the request. Raises the 401 for a missing or unknown key."""
     key = Presented.read(request).key
     if key is None:
         raise NotExecuted(401, NO_KEY, type="invalid_request_error")
@@ -76,7 +76,7 @@ def platform_of(caller: Caller) -> Application:
 
 
 def reach(stripe: "LocalStripe", caller: Caller, account_id: str) -> Account:
-    """Return the account, if the caller may act for it; the 403 of a revoked access otherwise."""
+    """Return the account if the caller may act for it. Raises the 403 of revoked access."""
     if account_id == caller.own_account.id:
         return caller.own_account
     if caller.application is None or not is_connected(stripe, caller.application, account_id):
@@ -85,7 +85,7 @@ def reach(stripe: "LocalStripe", caller: Caller, account_id: str) -> Account:
 
 
 def is_connected(stripe: "LocalStripe", application: Application, account_id: str) -> bool:
-    """A live connection opens the account's test mode too, to the same platform's test key."""
+    """Return whether the caller is connected; a live connection also covers the test key's mode."""
     ledger = stripe.ledger
     if ledger.connection(application, account_id):
         return True
@@ -95,7 +95,9 @@ def is_connected(stripe: "LocalStripe", application: Application, account_id: st
 
 
 def forbidden(key: str, account_id: str) -> NotExecuted:
-    """The recorded 403 of an account that the platform has no access to, or no longer."""
+    """
+    Return the recorded 403 for an account that the platform has no access to, or no longer has.
+    """
     return NotExecuted(
         403,
         f"The provided key '{mask(key)}' does not have access to account '{account_id}' "

@@ -1,4 +1,4 @@
-"""The calls that can be asked of Stripe, by the names that faults use for them."""
+"""The API calls, by the names that faults use for them."""
 
 import re
 
@@ -22,7 +22,7 @@ OF_THE_API = tuple(name for name, (_, path) in CALLS.items() if path.startswith(
 
 
 def call_name(method: str, path: str) -> str | None:
-    """Return the name of a call, or None for a page or an address that nobody knows."""
+    """Return the name of a call, or None for a page or an unknown path."""
     for name, (methods, address) in CALLS.items():
         if re.fullmatch(methods, method) and re.fullmatch(address, path):
             return name

@@ -1,4 +1,4 @@
-"""Payment methods that need no card: Stripe's test methods and what confirming with each does."""
+"""Stripe's test payment methods, and what confirming with each of them does."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ AUTHENTICATED = [
 
 @dataclass(frozen=True)
 class Decline:
-    """Why a card is declined: the error's code, its decline code and its sentence."""
+    """A decline: the error's code, its decline code and its message."""
 
     code: str
     decline_code: str | None
@@ -57,5 +57,5 @@ OFFERED = ("pm_card_visa", "pm_card_chargeDeclined", "pm_card_authenticationRequ
 
 
 def is_test_method(name: str) -> bool:
-    """Whether Stripe's test mode knows it."""
+    """Return whether it is one of Stripe's test payment methods."""
     return name in SUCCEEDING or name in AUTHENTICATED or name in DECLINED

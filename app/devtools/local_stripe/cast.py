@@ -1,4 +1,4 @@
-"""Who is there when the local Stripe starts: two platforms and the accounts to choose from."""
+"""What the local Stripe starts with: two platforms, and the accounts to choose from."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ ORDINARY = [
 
 
 def new_ledger(seed, now):
-    """A ledger with the whole cast; the same ids and keys for the same *seed*."""
+    """Return the initial ledger; the same *seed* gives the same ids and keys."""
     ledger = Ledger()
     for platform in (PLATFORM, OTHER_PLATFORM):
         add_platform(ledger, seed, platform, now)
@@ -53,9 +53,9 @@ def add_platform(ledger, seed, platform, now):
 def create_account(
     ledger: Ledger, *, email: str | None, country: str, display_name: str, now: float, **more: Any
 ) -> Account:
-    """What the authorize page does for a person who has no account yet, and the API for a platform.
+    """Create an account, as the authorize page does for a person and the API for a platform.
 
-    *more*: further fields of the account.
+    *more* are further fields of the account.
     """
     return ledger.add_account(
         Account(

@@ -1,13 +1,13 @@
-"""Time: the real one for what leaves the house, a movable one for what grows old inside it."""
+"""Time: the real one for what is sent, an adjustable one for what expires here."""
 
 import threading
 
 
 class Clock:
-    """A clock that `POST /_control/clock` can push forward.
+    """A clock that `POST /_control/clock` can move forward.
 
     Codes expire and webhooks are retried by `now`. Signatures and events carry `real`, because
-    whoever receives them compares them with a clock that was not pushed.
+    their receivers compare them with a clock that was not moved.
     """
 
     def __init__(self, real):

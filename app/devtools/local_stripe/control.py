@@ -1,4 +1,4 @@
-"""/_control: how tests steer the local Stripe and look into it. All of it is JSON."""
+"""/_control: the JSON endpoints by which tests control and inspect the local Stripe."""
 
 from flask import Blueprint, jsonify, request
 
@@ -61,7 +61,7 @@ def requests():
 
 @blueprint.post("/reset")
 def reset():
-    """Everything as after a start."""
+    """Restore the initial state."""
     local_stripe().reset()
     return jsonify(reset=True)
 
@@ -77,7 +77,7 @@ def switches():
 
 @blueprint.get("/state")
 def state():
-    """The truth about who is connected to what: an oracle for tests."""
+    """Return who is connected to what: an oracle for tests."""
     stripe = local_stripe()
     ledger = stripe.ledger
     with ledger.lock:
@@ -95,7 +95,7 @@ def state():
 
 @blueprint.post("/codes")
 def codes():
-    """Mint codes as a click on Connect would; `count` of them for load tests."""
+    """Issue codes as a click on Connect would; `count` of them for load tests."""
     stripe = local_stripe()
     wanted = known(body(), "account", "livemode", "client_id", "scope", "count")
     count = wanted.get("count", 1)
@@ -112,7 +112,7 @@ def codes():
 
 @blueprint.post("/connections")
 def connections():
-    """Connect an account without any code, say to restore what a restart forgot."""
+    """Connect an account without a code, for example to restore what a restart lost."""
     stripe = local_stripe()
     wanted = known(body(), "account", "livemode", "client_id", "scope")
     with stripe.ledger.lock:
@@ -123,7 +123,7 @@ def connections():
 
 @blueprint.delete("/connections")
 def disconnect():
-    """What the account's owner can do in the Dashboard; the webhook is sent."""
+    """Disconnect an account as its owner can in the Dashboard; the webhook is sent."""
     stripe = local_stripe()
     application, account, _ = read_grant(stripe, known(body(), "account", "livemode", "client_id"))
     connection = stripe.disconnect(application.client_id, account.id)
@@ -132,7 +132,7 @@ def disconnect():
 
 @blueprint.post("/accounts")
 def accounts():
-    """A new account to choose."""
+    """Add an account to choose from."""
     stripe = local_stripe()
     wanted = known(body(), "email", "country", "display_name")
     given = {name: text(wanted, name) for name in ("email", "country", "display_name")}
@@ -143,7 +143,10 @@ def accounts():
 
 @blueprint.post("/accounts/<account_id>")
 def account(account_id):
-    """Restrict it (`disabled_reason`, null lifts that), or finish or undo its onboarding."""
+    """
+    Change an account: restrict it (`disabled_reason`; null lifts that), finish or undo its
+    onboarding.
+    """
     stripe = local_stripe()
     wanted = known(body(), "disabled_reason", "details_submitted")
     account = find_account(stripe, account_id)
@@ -160,7 +163,7 @@ def account(account_id):
 
 
 def read_grant(stripe, wanted):
-    """Which application (a client id, or our own in a mode), which account, which scope."""
+    """Return the application (by client id, or our own in a mode), the account and the scope."""
     scope = wanted.get("scope", "read_write")
     if scope not in ("read_only", "read_write"):
         raise ControlError("scope is read_only or read_write.")

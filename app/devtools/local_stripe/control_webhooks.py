@@ -77,7 +77,7 @@ def release(stripe, wanted):
 
 
 def send(stripe, spec):
-    """An event made to measure: with its own id, time or object, aged, or signed wrongly."""
+    """Send a custom event: with an id, a time or an object of its own, aged, or wrongly signed."""
     if not isinstance(spec, dict):
         raise ControlError("send must be an object.")
     event = made_to_measure(stripe, known(spec, *SPEC))

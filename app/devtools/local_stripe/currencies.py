@@ -1,4 +1,4 @@
-"""Currencies as Stripe takes them: which there are, the least amounts, how amounts are written."""
+"""Currencies as Stripe knows them: codes, minimum amounts, and how amounts are written."""
 
 _SUPPORTED = """
     usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd bwp
@@ -39,7 +39,7 @@ MOST = 99_999_999
 
 
 def written(amount: int, currency: str) -> str:
-    """Return `$0.50 usd` for 50 and `usd`, by whole numbers alone."""
+    """Return `$0.50 usd` for 50 and `usd`, with integer arithmetic alone."""
     places = 0 if currency in ZERO_DECIMALS else 3 if currency in THREE_DECIMALS else 2
     digits = str(amount).rjust(places + 1, "0")
     whole, fraction = digits[: len(digits) - places], digits[len(digits) - places :]

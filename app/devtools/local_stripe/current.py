@@ -1,4 +1,4 @@
-"""The local Stripe behind the request that is being answered."""
+"""The local Stripe of the current request."""
 
 from typing import TYPE_CHECKING
 
@@ -9,5 +9,5 @@ if TYPE_CHECKING:
 
 
 def local_stripe() -> "LocalStripe":
-    """Return the one Stripe of this application."""
+    """Return the local Stripe of the current application."""
     return current_app.extensions["local_stripe"]

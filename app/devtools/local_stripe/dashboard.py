@@ -1,4 +1,4 @@
-"""/dashboard: what an account's owner does at Stripe without the platform being asked."""
+"""/dashboard: what an account's owner can do at Stripe without the platform."""
 
 from flask import Blueprint, redirect, render_template, request
 
@@ -46,7 +46,7 @@ def unrestrict():
 @blueprint.get("/payments")
 @blueprint.get("/payments/<intent_id>")
 def show_payments(intent_id=None):
-    """Every payment, newest first, or the one that a payer was sent to."""
+    """List the payments, newest first, or show the one that a payer was sent to."""
     ledger = local_stripe().ledger
     with ledger.lock:
         everything = list(ledger.payment_intents.values())[::-1]
@@ -74,7 +74,9 @@ def change_payment(intent_id):
 
 
 def act(stripe, intent, action):
-    """Do what a payer, a bank or the account's owner does; ApiError where that cannot be."""
+    """
+    Act as the payer, the bank or the account's owner. Raises ApiError where that is not possible.
+    """
     if action == "confirm":
         event = confirm(stripe, intent, request.form.get("payment_method"), request.url_root)
     elif action == "cancel":

@@ -1,4 +1,4 @@
-"""Where the redirect fault points: a client that follows it shows up in the list of requests."""
+"""The target of the redirect fault: a client that follows it shows up in the list of requests."""
 
 from flask import Blueprint, jsonify
 

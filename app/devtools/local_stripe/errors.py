@@ -15,7 +15,7 @@ class OAuthError(Exception):
 class ApiError(Exception):
     """Refused by api.stripe.com, or by the authorize page for an unknown client: an object.
 
-    `is_saved`: whether the answer is kept under the request's Idempotency-Key.
+    `is_saved`: whether the answer is stored under the request's Idempotency-Key.
     """
 
     is_saved = True
@@ -27,7 +27,7 @@ class ApiError(Exception):
 
 
 class NotExecuted(ApiError):
-    """Refused before the endpoint began: Stripe keeps no answer under the Idempotency-Key."""
+    """Refused before the endpoint ran: Stripe stores no answer under the Idempotency-Key."""
 
     is_saved = False
 
@@ -42,7 +42,7 @@ class ControlError(Exception):
 
 
 class ChoiceRefused(Exception):
-    """What a person is told on the authorize page itself; the application never hears of it."""
+    """An error that the authorize page shows; the application never learns of it."""
 
 
 def no_authentication():
@@ -80,12 +80,14 @@ def invalid_request(description):
 
 
 def invalid_parameter(message: str, param: str, code: str | None = None) -> NotExecuted:
-    """The 400 for a parameter; *code* also names the page of Stripe's documentation."""
+    """Return the 400 for a parameter; *code* also names the page of Stripe's documentation."""
     return NotExecuted(400, message, type="invalid_request_error", param=param, **documented(code))
 
 
 def documented(code: str | None) -> dict[str, str]:
-    """The code and the address of its documentation, as Stripe sends both; or nothing."""
+    """
+    Return the code and the URL of its documentation, as Stripe sends both; nothing without a code.
+    """
     if code is None:
         return {}
     url = f"https://stripe.com/docs/error-codes/{code.replace('_', '-')}"
@@ -93,7 +95,7 @@ def documented(code: str | None) -> dict[str, str]:
 
 
 def no_such(kind: str, identifier: str, param: str, status: int = 404) -> ApiError:
-    """The answer for an id that names nothing this caller may see."""
+    """Return the answer for an id that names nothing that this caller may see."""
     return ApiError(
         status,
         f"No such {kind}: '{identifier}'",

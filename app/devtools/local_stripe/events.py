@@ -8,7 +8,7 @@ API_VERSION = "2026-06-24"
 
 
 def application_event(kind, connection, created):
-    """The account is named at the top; `data.object` is the *application*, with its client id."""
+    """Return an event that names the account at its top; `data.object` is the *application*."""
     application = connection.application
     named = application_object(application)
     return event(kind, connection.account.id, application.livemode, named, created)
@@ -25,7 +25,7 @@ def account_updated(connection, created):
 
 
 def payment_event(kind, intent, created, request_id):
-    """As for other events, but it says which request caused it."""
+    """Return a payment's event, which says which request caused it."""
     shown = payment_as_stripe_shows(intent)
     caused = {"id": request_id, "idempotency_key": intent.idempotency_key if request_id else None}
     made = event(kind, intent.account_id, intent.livemode, shown, created)

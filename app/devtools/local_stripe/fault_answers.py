@@ -1,4 +1,4 @@
-"""The answers of a Stripe that is not well. Each gets (stripe, fault, the real answer or None)."""
+"""The answers of faults. Each function gets (stripe, fault, the real answer or None)."""
 
 import json
 
@@ -25,7 +25,7 @@ def server_error(stripe, fault, real):
 
 
 def rate_limited(stripe, fault, real):
-    """In the shape that the switch says, since the shape on the OAuth host is unknown."""
+    """Return a 429 in the shape that the switch says: the OAuth host's is unknown."""
     status = status_of(fault)
     shape = stripe.switches["rate_limit_shape"]
     if shape == "html":
@@ -103,7 +103,7 @@ def not_a_platform(stripe, fault, real):
 
 
 def key_refused(stripe, status, message, code=None):
-    """In the shape of the host that is asked; the one on connect.stripe.com is a guess."""
+    """Return a 401 in the shape of the host; the one of connect.stripe.com is a guess."""
     if request.path.startswith("/oauth/"):
         return stripe.json({"error": "invalid_client", "error_description": message}, status)
     error = {"message": message, "type": "invalid_request_error", **documented(code)}
@@ -164,7 +164,10 @@ def grant_in(real):
 
 
 def changed(stripe, real, **fields):
-    """The real answer with some fields replaced, or left out where None; errors stay as is."""
+    """
+    Return the real answer with some fields replaced, or left out where None; errors stay as they
+    are.
+    """
     if real.status_code != 200 or not real.is_json:
         return real
     body = {**grant_in(real), **fields}

@@ -1,4 +1,4 @@
-"""Faults on demand: which there are, which is active on which path, how often still."""
+"""Faults on demand: the kinds, and which is active on which path for how many requests."""
 
 import threading
 from collections.abc import Callable
@@ -112,7 +112,7 @@ KINDS = {
 
 
 class Fault:
-    """A fault somebody asked for, with its arguments, until it is lifted."""
+    """A fault that was asked for, with its arguments, until it is lifted."""
 
     def __init__(self, name, kind, args, commits, times):
         self.name = name
@@ -139,7 +139,7 @@ class Fault:
         return cls(name, kind, args, commits, times)
 
     def pause(self):
-        """Wait as long as a slow Stripe would, or until the fault is lifted."""
+        """Wait as long as the fault says, or until it is lifted."""
         if self.kind.wire is None and "seconds" in self.args:
             self.lifted.wait(self.args["seconds"])
 
@@ -156,7 +156,7 @@ class Faults:
         self._exhausted = []
 
     def set(self, wanted):
-        """`on` names the paths to change; without it, this is the only fault from now on."""
+        """Set a fault on the paths that `on` names; without it, it replaces every other."""
         wanted = dict(wanted)
         on = paths(wanted.pop("on", None))
         fault = Fault.read(wanted) if wanted.get("fault") is not None else None
@@ -170,7 +170,7 @@ class Faults:
                     self._active[path] = fault
 
     def take(self, path):
-        """The fault this request meets; the last of its `times` ends it for later ones."""
+        """Return the fault that applies to this request; the last of its `times` ends it."""
         with self._lock:
             fault = self._active.get(path)
             if fault is not None and fault.times is not None:
@@ -216,7 +216,10 @@ def number(value, name):
 
 
 def commitment(name, kind, wanted):
-    """A fault that leaves the work undone may be told to do it first; never the reverse."""
+    """
+    Return whether the work is done first: a fault that leaves it undone may be told to; never the
+    reverse.
+    """
     if not isinstance(wanted, bool):
         raise ControlError("commit must be true or false.")
     if kind.commits and not wanted:

@@ -1,6 +1,6 @@
-"""Whom the local Stripe obeys: programs that name it rightly, and its own pages.
+"""Who may use the local Stripe: programs that address it by its own name, and its own pages.
 
-A page of a stranger, open in a developer's browser, can send requests here. It cannot choose the
+A foreign page, open in a developer's browser, can send requests here. It cannot choose the
 Host (a name of its own that it lets resolve to this machine stays in it), cannot hide the Origin
 of a form, and cannot send JSON without asking first, which is never allowed.
 """
@@ -17,7 +17,7 @@ FOR_PEOPLE = ("/dashboard", "/setup", "/oauth/authorize", "/_control")
 
 
 def check(request: Request, more_names: tuple[str, ...]) -> None:
-    """Raise the refusal of what a stranger's page may have sent."""
+    """Refuse what a foreign page may have sent."""
     check_host(request, more_names)
     if request.method == "POST" and request.path.startswith(FOR_PEOPLE):
         check_origin(request)
@@ -26,7 +26,7 @@ def check(request: Request, more_names: tuple[str, ...]) -> None:
 
 
 def check_host(request: Request, more_names: tuple[str, ...]) -> None:
-    """Only our own names: a name can be rebound to this machine, an address cannot."""
+    """Refuse foreign Host names: a name can be rebound to this machine, an address cannot."""
     name = host_name(request.host)
     if name in OWN_NAMES or name in more_names or is_address_of_many(name, more_names):
         return
@@ -34,7 +34,7 @@ def check_host(request: Request, more_names: tuple[str, ...]) -> None:
 
 
 def host_name(host: str) -> str:
-    """Return the name without its port and brackets, in small letters."""
+    """Return the name without port and brackets, in lower case."""
     try:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:
@@ -52,13 +52,15 @@ def is_address_of_many(name: str, more_names: tuple[str, ...]) -> bool:
 
 
 def check_origin(request: Request) -> None:
-    """Browsers name the page that a form was sent from; programs name none."""
+    """Refuse foreign origins: browsers name the page that sent a form, programs name none."""
     origin = request.headers.get("Origin")
     if origin is not None and origin != request.host_url.rstrip("/"):
         raise ControlError("This was sent by a page of another origin.", status=403)
 
 
 def check_control(request: Request) -> None:
-    """Commands are JSON: for that a browser asks first, and no origin is ever let in."""
+    """
+    Refuse commands that are not JSON: browsers ask before they send it, and no origin is allowed.
+    """
     if request.mimetype != "application/json":
         raise ControlError("Send Content-Type: application/json.", status=415)

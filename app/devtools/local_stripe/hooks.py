@@ -1,4 +1,4 @@
-"""What happens around every request: it is noted, it may meet a fault, it gets its headers."""
+"""Hooks around every request: it is recorded, a fault may apply, headers are added."""
 
 from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -34,7 +34,7 @@ def install(app):
 
 
 def begin():
-    """Note the request; with a fault that does not commit, it goes no further."""
+    """Record the request; a fault that does not commit ends it here."""
     stripe = local_stripe()
     g.request_id = mint("req_", 14)
     g.fault = g.entry = g.key = None
@@ -57,12 +57,12 @@ def begin():
 
 
 def is_carried_out(fault):
-    """Whether the request reaches Stripe's own machinery: its keys, if not its endpoint."""
+    """Return whether the request is processed at all: its Idempotency-Key, if not its endpoint."""
     return fault is None or fault.commits or fault.kind.saves
 
 
 def carry_out(stripe):
-    """Wait where it is slow, under the key; None lets the endpoint run."""
+    """Begin the request under its key, and wait if it is slow; None lets the endpoint run."""
     if request.path.startswith("/v1/"):
         check_version()
     if g.fault is None:
@@ -72,7 +72,7 @@ def carry_out(stripe):
 
 
 def faulty(stripe, real):
-    """The answer the fault gives; below HTTP, whatever there is goes on to the wire."""
+    """Return the fault's answer; faults below HTTP pass the real one on to the wire."""
     if g.fault.kind.answer is not None:
         return g.fault.kind.answer(stripe, g.fault, real)
     return real if real is not None else Response(status=500)
@@ -106,7 +106,10 @@ def replay(stripe):
 
 
 def remember(stripe, response):
-    """Only with the switch: whether connect.stripe.com honours Idempotency-Key is unknown."""
+    """
+    Replay an answer, with the switch alone: whether connect.stripe.com honours Idempotency-Key is
+    unknown.
+    """
     key = request.headers.get("Idempotency-Key")
     if key and request.path == "/oauth/token" and stripe.switches["idempotency_on_connect"]:
         stripe.replays[key] = (response.get_data(), response.status_code, response.content_type)
@@ -141,7 +144,7 @@ def render(error):
 
 
 def render_http(error):
-    """404, 405 and the like, in the API's words."""
+    """Render 404, 405 and the like in the API's shape."""
     url = f"{request.method}: {request.path}"
     message = f"Unrecognized request URL ({url})." if error.code == 404 else error.description
     body = {"error": {"message": message, "type": "invalid_request_error"}}

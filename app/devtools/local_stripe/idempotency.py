@@ -1,8 +1,8 @@
-"""Idempotency keys of api.stripe.com, as its documentation has them.
+"""Idempotency keys of api.stripe.com, as documented.
 
-The first request with a key runs; its answer is kept for a day, a 500 included. The same key with
+The first request with a key runs; its answer is stored for a day, a 500 included. The same key with
 the same parameters is answered from memory, with others refused, and while the first one still
-runs it is a conflict. Nothing is kept of a request that was refused before its endpoint began.
+runs it is a conflict. Nothing is stored of a request that was refused before its endpoint ran.
 """
 
 import threading
@@ -42,7 +42,7 @@ class Entry:
 
 
 class IdempotencyKeys:
-    """Every key in use, by scope: a platform in one mode acting for one account."""
+    """All keys in use, by scope: a platform in one mode acting for one account."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

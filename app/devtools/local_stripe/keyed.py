@@ -1,4 +1,4 @@
-"""A POST to api.stripe.com under its Idempotency-Key: begun, kept, replayed."""
+"""A POST to api.stripe.com under its Idempotency-Key: begun, stored, replayed."""
 
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ def begin(stripe: "LocalStripe") -> Response | None:
 
 
 def scope(stripe: "LocalStripe") -> tuple[str, str, str]:
-    """Whose keys they are: a platform's or an account's own, per mode and account acted for."""
+    """Return the scope: keys belong to a platform or an account, per mode and account acted for."""
     with stripe.ledger.lock:
         caller = identify(stripe)
     owner = caller.own_account.id
@@ -43,7 +43,7 @@ def scope(stripe: "LocalStripe") -> tuple[str, str, str]:
 
 
 def keep(stripe: "LocalStripe", response: Response) -> None:
-    """Keep the first answer under the key, or free the key where nothing was executed."""
+    """Store the first answer under the key, or free the key if nothing was executed."""
     if g.get("key") is None:
         return
     name, g.key = g.key, None
@@ -54,12 +54,12 @@ def keep(stripe: "LocalStripe", response: Response) -> None:
 
 
 def is_replayed(response: Response) -> bool:
-    """Whether this answer came from memory."""
+    """Return whether this answer was replayed."""
     return "Idempotent-Replayed" in response.headers
 
 
 def dress(response: Response) -> None:
-    """Add the headers that answers to POSTs have, as recorded."""
+    """Add the headers that answers to POSTs have."""
     key = request.headers.get("Idempotency-Key")
     if request.method != "POST":
         return

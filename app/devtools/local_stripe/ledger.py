@@ -1,4 +1,4 @@
-"""What the local Stripe remembers: platforms, accounts, codes, connections and tokens.
+"""The state of the local Stripe: platforms, accounts, codes, connections and tokens.
 
 Plain records and the look-ups between them. Every look-up is one step in a dictionary, because
 load tests exchange hundreds of codes at once. Whoever changes anything holds `ledger.lock`.
@@ -64,12 +64,12 @@ class Account:
 
     @property
     def charges_enabled(self) -> bool:
-        """Whether it can be paid: its details are submitted and nothing restricts it."""
+        """Whether it can be charged: its details are submitted and it is not restricted."""
         return self.details_submitted and self.disabled_reason is None
 
     @property
     def is_offered(self):
-        """Whether the authorize page and the printed line name it as one to choose."""
+        """Whether the authorize page and the announcement offer it."""
         return not self.is_platform and self.controlled_by is None
 
 
@@ -106,7 +106,7 @@ class Code:
 
 @dataclass
 class PaymentIntent:
-    """A payment to one account in one mode; amounts are whole numbers of the minor unit.
+    """A payment to one account in one mode; amounts are integers in the minor unit.
 
     `application` is the client id of the platform that made it, or None.
     """
@@ -159,11 +159,11 @@ class Ledger:
         return self._keys.get(key)
 
     def application_of_publishable_key(self, key: str) -> Application | None:
-        """The application whose browsers may use *key*."""
+        """Return the application of a publishable *key*."""
         return next((a for a in self.applications.values() if a.publishable_key == key), None)
 
     def sibling(self, application, livemode):
-        """The same platform's application in the other mode, or itself."""
+        """Return the same platform's application in the other mode, or itself."""
         return next(
             each
             for each in self.applications.values()
@@ -179,7 +179,9 @@ class Ledger:
         return code
 
     def connect(self, application, account, scope, now):
-        """The account's connection to *application*, made if there is none, at *scope*."""
+        """
+        Return the account's connection to *application* at *scope*, a new one if there is none.
+        """
         key = (application.client_id, account.id)
         connection = self.connections.get(key)
         if connection is None:
@@ -202,7 +204,7 @@ class Ledger:
         self.refresh_tokens[connection.refresh_token] = connection
 
     def disconnect(self, client_id, account_id):
-        """End the connection and all its tokens; None if there was none."""
+        """End the connection and all its tokens; return it, or None if there was none."""
         connection = self.connections.pop((client_id, account_id), None)
         if connection is not None:
             self.refresh_tokens.pop(connection.refresh_token, None)

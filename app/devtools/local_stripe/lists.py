@@ -58,7 +58,7 @@ def read_limit(given: dict[str, Any]) -> int:
 
 
 def created_within(given: dict[str, Any], members: Sequence[Listed]) -> list[Listed]:
-    """Return those that `created` (a time, or bounds by name) lets through."""
+    """Return those that match `created` (a time, or bounds by name)."""
     wanted = given.get("created")
     if wanted is None:
         return list(members)

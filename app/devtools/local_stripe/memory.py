@@ -1,6 +1,6 @@
-"""Keeps accounts, connections, payments and idempotency keys across a restart, in a file.
+"""Keeps accounts, connections, payments and idempotency keys in a file, across restarts.
 
-For a demo that keeps its data. Codes, account links, events and requests are of the moment.
+For a demo that keeps its data. Codes, account links, events and requests are not kept.
 """
 
 import json
@@ -47,7 +47,7 @@ def describe(connection):
 
 
 def restore(ledger: Ledger, keys: IdempotencyKeys, path: str) -> None:
-    """Take back what was saved; connections of other keys (another seed) are left out."""
+    """Restore what was saved; connections of other keys (another seed) are left out."""
     if not Path(path).exists():
         return
     kept = json.loads(Path(path).read_text())

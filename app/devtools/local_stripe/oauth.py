@@ -39,7 +39,7 @@ def token():
 
 
 def exchange(stripe, application, form):
-    """Spend a code: of any number of simultaneous attempts exactly one gets the account."""
+    """Exchange a code: of any number of simultaneous attempts exactly one succeeds."""
     with stripe.ledger.lock:
         code = find_code(stripe, application, form.get("code"))
         if code.used:
@@ -55,7 +55,7 @@ def exchange(stripe, application, form):
 
 
 def find_code(stripe, application, value):
-    """The code, if it is for this platform and this mode; a wrong key does not spend it."""
+    """Return the code if it is for this platform and mode; a wrong key does not spend it."""
     if not value:
         raise invalid_request(stripe.switches["missing_code_text"])
     code = stripe.ledger.codes.get(value)
@@ -84,7 +84,7 @@ def grant(stripe, code):
 
 
 def punish_reuse(stripe, code):
-    """A code that comes twice may be stolen: what it gave is taken back."""
+    """Revoke what a code gave: one that comes twice may be stolen."""
     taken = stripe.switches["reuse_revokes"]
     if taken == "nothing":
         return
@@ -96,7 +96,7 @@ def punish_reuse(stripe, code):
 
 
 def answer(stripe, connection, access, refresh_token):
-    """The historic form of seven fields, or today's four."""
+    """Return the answer, with the historic seven fields or today's four."""
     body = {
         "access_token": access.value,
         "livemode": access.livemode,
@@ -120,7 +120,7 @@ def publishable_key(stripe, connection, livemode):
 
 
 def refresh(stripe, application, form):
-    """A new token of equal or lesser scope; the key decides its mode and replaces the old one."""
+    """Issue a token of equal or lesser scope; the key decides its mode and replaces the old one."""
     with stripe.ledger.lock:
         connection = find_refreshable(stripe, application, form.get("refresh_token"))
         scope = form.get("scope") or connection.scope
@@ -169,7 +169,7 @@ def deauthorize():
 
 
 def check_client_id(stripe, application, client_id):
-    """The key must be the application's own: same platform, same mode."""
+    """Refuse a key that is not the application's own: same platform, same mode."""
     named = stripe.ledger.applications.get(client_id)
     if named is None or named.platform != application.platform:
         raise no_such_application(client_id)

@@ -1,4 +1,4 @@
-"""What the local Stripe remembers of onboarding: account links, and who is filling one in.
+"""The state of onboarding: account links, and the visits that fill them in.
 
 A link is good for minutes and for one visit; the visit itself may take as long as a person needs.
 """
@@ -14,7 +14,7 @@ VISIT_LIFETIME = 3600
 
 @dataclass
 class AccountLink:
-    """A bearer address: anyone who has it may fill in the account's details, once."""
+    """A bearer URL: anyone who has it may fill in the account's details, once."""
 
     token: str
     account: Account
@@ -30,7 +30,7 @@ class AccountLink:
 
 @dataclass
 class Visit:
-    """One person at the page."""
+    """One person at the form."""
 
     token: str
     link: AccountLink
@@ -38,7 +38,7 @@ class Visit:
 
 
 class Onboarding:
-    """All links and visits; the caller holds the ledger's lock."""
+    """The links and visits; the caller holds the ledger's lock."""
 
     def __init__(self) -> None:
         self._links: dict[str, AccountLink] = {}
@@ -51,27 +51,27 @@ class Onboarding:
         return link
 
     def link(self, account_id: str, token: str) -> AccountLink | None:
-        """Return the link of this address, good or not."""
+        """Return the link of this URL, valid or not."""
         link = self._links.get(token)
         return link if link is not None and link.account.id == account_id else None
 
     def begin(self, link: AccountLink, now: float) -> Visit:
-        """Use the link up and let its visitor in."""
+        """Use the link up and begin a visit."""
         link.is_used = True
         visit = Visit(mint("", 24), link, now)
         self._visits[visit.token] = visit
         return visit
 
     def visit(self, token: str) -> Visit | None:
-        """Return the visit of this address, ended or not."""
+        """Return the visit of this URL, ended or not."""
         return self._visits.get(token)
 
     def end(self, visit: Visit) -> None:
-        """A page that is sent twice goes to the refresh address the second time."""
+        """End a visit; a form that is submitted twice leads to the refresh URL the second time."""
         visit.began = -VISIT_LIFETIME * 2.0
 
     def is_open(self, visit: Visit, now: float) -> bool:
-        """Whether the page may still be filled in."""
+        """Return whether the form may still be filled in."""
         return now - visit.began <= VISIT_LIFETIME
 
     def forget(self) -> None:

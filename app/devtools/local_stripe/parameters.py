@@ -1,4 +1,4 @@
-"""What was sent to api.stripe.com, as nested dictionaries, and its refusals in Stripe's words.
+"""The parameters of api.stripe.com as nested dictionaries, and refusals in Stripe's words.
 
 Texts: `docs/local-stripe.md` says which are documented, which were seen and which are guesses.
 """
@@ -52,7 +52,7 @@ def text(given: dict[str, Any], name: str, default: str | None = None) -> str | 
 
 
 def required(given: dict[str, Any], name: str) -> str:
-    """Return a text that must be there and not be empty."""
+    """Return a text that is required and not empty."""
     value = text(given, name)
     if value is None:
         raise invalid_parameter(f"Missing required param: {name}.", name, "parameter_missing")
@@ -62,7 +62,7 @@ def required(given: dict[str, Any], name: str) -> str:
 
 
 def empty(name: str):
-    """The refusal of an empty value where nothing can be unset."""
+    """Return the refusal of an empty value where nothing can be unset."""
     return invalid_parameter(
         f"You passed an empty string for '{name}'. We assume empty values are an attempt to unset "
         f"a parameter; however '{name}' cannot be unset. You should remove '{name}' from your "
@@ -82,7 +82,7 @@ def choice(given: dict[str, Any], name: str, choices: tuple[str, ...], default: 
 
 
 def integer(text: str, name: str) -> int:
-    """Return a whole number in decimal digits."""
+    """Return an integer that was sent in decimal digits."""
     if not re.fullmatch(r"-?[0-9]{1,15}", text):
         raise invalid_parameter(f"Invalid integer: {text}", name, "parameter_invalid_integer")
     return int(text)
@@ -125,7 +125,7 @@ def check_metadata(name: str, value: Any) -> None:
 
 
 def url(given: dict[str, Any], name: str, *, only_https: bool) -> str:
-    """Return an absolute address; live mode takes https alone."""
+    """Return an absolute URL; live mode accepts https alone."""
     value = required(given, name)
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:

@@ -43,7 +43,7 @@ FEE_ELSEWHERE = (
 
 @blueprint.post("")
 def create() -> Response:
-    """Make an intent, and confirm it at once with `confirm=true`."""
+    """Create an intent, and confirm it at once with `confirm=true`."""
     stripe = local_stripe()
     with stripe.ledger.lock:
         caller = identify(stripe)
@@ -61,7 +61,7 @@ def create() -> Response:
 
 @blueprint.get("")
 def list_intents() -> Response:
-    """Those of the account in the key's mode, newest first."""
+    """List those of the account in the key's mode, newest first."""
     stripe = local_stripe()
     with stripe.ledger.lock:
         caller = identify(stripe)
@@ -76,7 +76,7 @@ def list_intents() -> Response:
 
 @blueprint.get("/<intent_id>")
 def retrieve(intent_id: str) -> Response:
-    """One intent; a browser needs its client secret."""
+    """Return one intent; a browser needs its client secret."""
     stripe = local_stripe()
     with stripe.ledger.lock:
         given = nested(request.args.items(multi=True))
@@ -96,7 +96,7 @@ def confirm(intent_id: str) -> Response:
 
 @blueprint.post("/<intent_id>/cancel")
 def cancel(intent_id: str) -> Response:
-    """End an intent that is not paid."""
+    """Cancel an intent that is not paid."""
     stripe = local_stripe()
     with stripe.ledger.lock:
         given = only(nested(request.form.items(multi=True)), ("cancellation_reason", "expand"))
@@ -114,7 +114,7 @@ def confirm_and_tell(
     method: str | None = None,
     return_url: str | None = None,
 ) -> None:
-    """Confirm; what became of it is told by webhook, also where the card was declined."""
+    """Confirm, and send the webhook, also where the card was declined."""
     try:
         event = payments.confirm(stripe, intent, method, return_url)
     except payments.CardDeclined:
@@ -124,7 +124,7 @@ def confirm_and_tell(
 
 
 def own_platform(caller: Caller) -> Account | None:
-    """The caller's own account if it is a platform's; an OAuth token's account is connected."""
+    """Return the platform for its own account; an OAuth token's account is a connected one."""
     return caller.own_account if caller.application is not None else None
 
 
@@ -151,7 +151,7 @@ def find(stripe: "LocalStripe", intent_id: str, given: dict[str, Any]) -> Paymen
 
 
 def missing(intent: PaymentIntent | None, intent_id: str, caller: Caller) -> ApiError:
-    """The 404, with Stripe's hint where only the mode is wrong."""
+    """Return the 404, with Stripe's hint where only the mode is wrong."""
     refusal = no_such("payment_intent", intent_id, "intent")
     if intent is not None and intent.livemode is not caller.livemode:
         its, yours = ("live", "test") if intent.livemode else ("test", "live")
@@ -163,7 +163,7 @@ def missing(intent: PaymentIntent | None, intent_id: str, caller: Caller) -> Api
 
 
 def read_intent(given: dict[str, Any], *, is_direct: bool) -> dict[str, Any]:
-    """Check the parameters one by one; how they go together comes later."""
+    """Check the parameters one by one; their combination is checked later."""
     amount = positive(required(given, "amount"), "amount")
     automatic = given.get("automatic_payment_methods")
     automatic = automatic if isinstance(automatic, dict) else {}
@@ -212,7 +212,7 @@ def positive(sent: str, name: str) -> int:
 def make(
     stripe: "LocalStripe", caller: Caller, account: Account, fields: dict[str, Any]
 ) -> PaymentIntent:
-    """Return a new intent, kept in the ledger."""
+    """Return a new intent, stored in the ledger."""
     intent_id = mint("pi_", 24)
     is_ours = account is own_platform(caller)
     intent = PaymentIntent(

@@ -58,7 +58,7 @@ def as_stripe_shows(intent: PaymentIntent) -> dict[str, Any]:
 
 
 def next_action(intent: PaymentIntent) -> dict[str, Any] | None:
-    """The payer's bank asks something: here it does so on the dashboard's page of payments."""
+    """Return what the payer is to do: their bank asks on the dashboard's page of payments."""
     if intent.status != "requires_action":
         return None
     if intent.return_url is None:

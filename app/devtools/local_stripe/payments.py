@@ -1,4 +1,4 @@
-"""What can be done with a payment intent: made, confirmed, authenticated, canceled.
+"""Payment intents: creating, confirming, authenticating and canceling them.
 
 The caller holds the ledger's lock. What changed is returned as the event that Stripe sends.
 """
@@ -35,7 +35,7 @@ class CardDeclined(ApiError):
 
 
 def check_amount(amount: int, currency: str) -> None:
-    """Refuse what is no currency, or too much or too little of it."""
+    """Refuse unknown currencies, and amounts that are too large or too small."""
     if currency not in SUPPORTED:
         message = (
             f"Invalid currency: {currency}. Stripe currently supports these currencies: "
@@ -56,7 +56,7 @@ def amount_refused(message: str, code: str) -> ApiError:
 
 
 def check_charges(stripe: "LocalStripe", account: Account, *, livemode: bool) -> None:
-    """Refuse accounts that cannot charge; whether test mode is as strict is unknown."""
+    """Refuse accounts that cannot charge; whether Stripe's test mode is as strict is unknown."""
     is_strict = livemode or stripe.switches["test_mode_needs_charges_enabled"]
     if is_strict and not account.charges_enabled:
         raise ApiError(
@@ -72,7 +72,7 @@ def confirm(
 ) -> str:
     """Pay with *method*, or the one the intent has; returns the event's type.
 
-    Raises the 400 of what cannot be confirmed, or CardDeclined, which has changed the intent.
+    Raises the 400 for what cannot be confirmed, or CardDeclined, which has changed the intent.
     """
     method, return_url = method or intent.payment_method, return_url or intent.return_url
     check_confirmable(intent, method)
@@ -104,7 +104,7 @@ def check_confirmable(intent: PaymentIntent, method: str | None) -> None:
 
 
 def check_method(name: str, *, livemode: bool) -> None:
-    """Live mode has no cards here: nothing but a real card could be used there."""
+    """Refuse test methods in live mode, which would take nothing but a real card."""
     if is_test_method(name) and not livemode:
         return
     refusal = no_such("PaymentMethod", name, "payment_method", status=400)
@@ -117,14 +117,14 @@ def check_method(name: str, *, livemode: bool) -> None:
 
 
 def succeed(intent: PaymentIntent) -> str:
-    """The money is there."""
+    """Mark the intent as paid."""
     intent.status, intent.last_error = "succeeded", None
     intent.charge = mint("ch_", 24)
     return "payment_intent.succeeded"
 
 
 def fail_authentication(intent: PaymentIntent) -> str:
-    """The payer's bank said no; another method may be tried."""
+    """Record that the payer's bank refused; another method may be tried."""
     message = (
         "The provided PaymentMethod has failed authentication. You can provide payment_method_data "
         "or a new PaymentMethod to attempt to fulfill this PaymentIntent again."
@@ -135,7 +135,7 @@ def fail_authentication(intent: PaymentIntent) -> str:
 
 
 def declined(intent: PaymentIntent, decline: Decline) -> CardDeclined:
-    """Put the intent back to where it waits for a method; returns the 402 about it."""
+    """Return the intent to where it waits for a method, and return the 402."""
     intent.charge = mint("ch_", 24)
     error: dict[str, Any] = {
         "charge": intent.charge,

@@ -1,4 +1,4 @@
-"""The list of everything the local Stripe was asked: what a test of a client looks at."""
+"""A record of every request to the local Stripe, for tests of clients."""
 
 import threading
 from collections import Counter, deque
@@ -21,7 +21,7 @@ class RequestLog:
         self._presented = Counter()
 
     def arrived(self, request, request_id, at):
-        """Note the request before anything is done with it, so that a hanging one shows too."""
+        """Record the request before it is processed, so that a hanging one shows too."""
         presented = Presented.read(request)
         entry = {
             "id": request_id,
@@ -50,7 +50,7 @@ class RequestLog:
         return entry
 
     def _shown_form(self, request):
-        """Codes are shown: they are good once, and tests count them."""
+        """Return the form. Codes are shown: they are valid once, and tests count them."""
         form = request.form.to_dict()
         return {
             name: self._shown(text) if name in SECRET_FIELDS else text
@@ -65,7 +65,7 @@ class RequestLog:
         }
 
     def _shown(self, secret):
-        """Somebody may have sent a real key by mistake."""
+        """Mask unknown keys: a real one may have been sent by mistake."""
         return secret if self._is_made_up(secret) else mask(secret)
 
     def entries(self):
@@ -83,5 +83,5 @@ class RequestLog:
 
 
 def shown_headers(request):
-    """Everything but what signs the caller in."""
+    """Return every header but those that authenticate the caller."""
     return {name: value for name, value in request.headers if name not in SECRET_HEADERS}

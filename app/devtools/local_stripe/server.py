@@ -1,4 +1,4 @@
-"""The HTTP server: a thread per connection, keep-alive as Stripe has it, a long queue."""
+"""The HTTP server: a thread per connection, keep-alive like Stripe's, a long backlog."""
 
 import contextlib
 import io
@@ -57,7 +57,7 @@ class Handler(WSGIRequestHandler):
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
     def log(self, *args):
-        """Silent: what was asked can be read at /_control/requests."""
+        """Log nothing: requests are listed at /_control/requests."""
 
 
 class Server(ThreadedWSGIServer):
@@ -85,7 +85,7 @@ class Server(ThreadedWSGIServer):
         super().shutdown_request(request)
 
     def stop(self):
-        """Stop listening and hang up on everybody, so that no thread is left waiting."""
+        """Stop listening and close every connection, so that no thread is left waiting."""
         self.shutdown()
         self.server_close()
         with self._open_lock:

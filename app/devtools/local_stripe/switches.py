@@ -1,4 +1,4 @@
-"""Everything about Stripe that nobody outside knows for certain: a switch with a default each.
+"""What is not known for certain about Stripe: a switch with a default each.
 
 The defaults are the documented behaviour where there is any, else the worst case for a client.
 """
@@ -16,7 +16,7 @@ class Switch:
     choices: tuple = ()
 
     def check(self, name, value):
-        """Refuse a value of another kind than the default's, or one that is not offered."""
+        """Refuse a value of another type than the default's, or one that is not offered."""
         if self.choices and value not in self.choices:
             raise ControlError(f"{name} is one of {', '.join(self.choices)}.")
         if type(value) is not type(self.default):

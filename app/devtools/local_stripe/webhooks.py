@@ -1,4 +1,4 @@
-"""Signed events to one address, delivered in the background and repeated until taken."""
+"""Signed events to one URL, delivered in the background and retried until accepted."""
 
 import heapq
 import itertools
@@ -54,7 +54,7 @@ class Webhooks:
         self._worker = None
         self._stopped = False
 
-    # what happened
+    # events
 
     def application_event(self, kind, connection):
         if connection.application.platform == self._platform:
@@ -65,7 +65,7 @@ class Webhooks:
             self.send(events.account_updated(connection, self._clock.real()))
 
     def send(self, event, overrides=None):
-        """Put *event* on its way, or aside while deliveries are held."""
+        """Queue *event*, or hold it while deliveries are held."""
         if self.url is None:
             return self._keep(Delivery(event, event["livemode"], state="no endpoint"))
         endpoints = [event["livemode"]]
@@ -84,14 +84,14 @@ class Webhooks:
             self.send(known)
         return known is not None
 
-    # holding back
+    # holding and releasing
 
     def hold(self):
         with self._changed:
             self.held = [] if self.held is None else self.held
 
     def release(self, *, backwards=False, copies=1):
-        """Let the held deliveries go, in either order, each *copies* times."""
+        """Release the held deliveries, in either order, each *copies* times."""
         with self._changed:
             waiting, self.held = self.held or [], None
         for delivery in reversed(waiting) if backwards else waiting:
@@ -108,14 +108,17 @@ class Webhooks:
             self._due.clear()
             self.held = None
 
-    # looking
+    # inspection
 
     def deliveries(self):
         with self._changed:
             return list(self._deliveries)
 
     def settle(self, seconds):
-        """Wait until nothing is under way or due; False if that takes longer than *seconds*."""
+        """
+        Wait until no delivery is under way or due; return False if that takes longer than
+        *seconds*.
+        """
         with self._changed:
             return self._changed.wait_for(self._is_idle, seconds)
 
@@ -123,7 +126,7 @@ class Webhooks:
         is_due = self._due and self._due[0][0] <= self._clock.now()
         return not self._in_flight and not is_due
 
-    # delivering
+    # delivery
 
     def _keep(self, delivery):
         with self._changed:
@@ -164,7 +167,7 @@ class Webhooks:
                     self._changed.notify_all()
 
     def _next(self):
-        """The next delivery once it is due; None at the end."""
+        """Return the next delivery once it is due; None at the end."""
         with self._changed:
             while not self._stopped:
                 wait = self._due[0][0] - self._clock.now() if self._due else None
@@ -186,7 +189,7 @@ class Webhooks:
             self._enqueue(delivery, delays[len(delivery.attempts) - 1])
 
     def _post(self, session, delivery):
-        """One try, with a fresh time and signature; a redirect counts as a failure."""
+        """Make one attempt, with a fresh time and signature; a redirect counts as a failure."""
         payload = json.dumps(delivery.event, indent=2)
         signed_at = int(self._clock.real() - delivery.overrides.get("age", 0))
         attempt = {"at": self._clock.real(), "t": signed_at, "status": None, "error": None}

@@ -1,4 +1,4 @@
-"""Misbehaviour below HTTP: what is done to the socket instead of sending the answer.
+"""Faults below HTTP: what is done to the socket instead of sending the answer.
 
 Each takes the client's socket, the answer as bytes and the active fault, and leaves a connection
 that is then closed. Lifting the fault ends whatever still waits.
@@ -15,7 +15,7 @@ POLL = 0.25
 
 
 def go_silent(connection, message, fault):
-    """Say nothing until the fault is lifted, the client gives up or `seconds` are over."""
+    """Send nothing until the fault is lifted, the client gives up or `seconds` have passed."""
     deadline = time.monotonic() + fault.args["seconds"]
     while time.monotonic() < deadline and not fault.lifted.is_set():
         if is_gone(connection):
@@ -23,7 +23,7 @@ def go_silent(connection, message, fault):
 
 
 def is_gone(connection):
-    """Whether the client hung up; waits a moment for it."""
+    """Return whether the client has hung up, after waiting a moment for it."""
     readable, _, _ = select.select([connection], [], [], POLL)
     if not readable:
         return False
@@ -46,7 +46,7 @@ def truncate(connection, message, fault):
 
 
 def drip(connection, message, fault):
-    """One byte at a time, headers too: a timeout per read never notices."""
+    """Send one byte at a time, headers too: a timeout per read never notices."""
     for position in range(len(message)):
         if fault.lifted.wait(fault.args["seconds"]):
             connection.sendall(message[position:])
@@ -55,7 +55,7 @@ def drip(connection, message, fault):
 
 
 def pour_without_end(connection, message, fault):
-    """A good head without a length, then white space as long as anybody reads."""
+    """Send a valid head without a length, then white space as long as the client reads."""
     head, separator, body = message.partition(b"\r\n\r\n")
     lines = [line for line in head.split(b"\r\n") if not line.startswith(b"Content-Length")]
     connection.sendall(b"\r\n".join(lines) + separator)

@@ -1,4 +1,4 @@
-"""The local Stripe as one object: what it remembers and what it can be told to do."""
+"""The local Stripe as one object: its state, and what it can do."""
 
 import json
 
@@ -39,17 +39,17 @@ class LocalStripe:
             memory.restore(self.ledger, self.keys, state_file)
 
     def application(self, livemode):
-        """Our platform's application in one mode."""
+        """Return our platform's application in one mode."""
         return application_named(self.ledger, PLATFORM, livemode)
 
     def is_made_up(self, secret):
-        """Whether this key or token is one of ours, which opens nothing anywhere else."""
+        """Return whether this key or token is one of ours, which is worthless anywhere else."""
         ledger = self.ledger
         is_key = ledger.application_of_key(secret) is not None
         return is_key or secret in ledger.tokens or secret in ledger.refresh_tokens
 
     def settings(self):
-        """What to PATCH to the service's settings, both modes."""
+        """Return what to PATCH to the service's settings, for both modes."""
         live, test = self.application(True), self.application(False)
         return {
             "stripe-client-id": live.client_id,
@@ -67,13 +67,15 @@ class LocalStripe:
             return [account for account in self.ledger.accounts.values() if account.is_offered]
 
     def redirect_uris_of(self, application):
-        """Live mode knows no http addresses, unless a switch says so."""
+        """Return the redirect URIs; live mode has no http ones, unless a switch says so."""
         if not application.livemode or self.switches["live_http_redirects"]:
             return self.redirect_uris
         return [uri for uri in self.redirect_uris if uri.startswith("https://")]
 
     def disconnect(self, client_id, account_id):
-        """What the account's owner does in the Dashboard; the platform hears of it by webhook."""
+        """
+        Disconnect an account, as its owner does in the Dashboard; a webhook tells the platform.
+        """
         with self.ledger.lock:
             connection = self.ledger.disconnect(client_id, account_id)
         if connection is not None:
@@ -81,7 +83,7 @@ class LocalStripe:
         return connection
 
     def restrict(self, account, disabled_reason):
-        """Stop the account's charges, or let them flow again with None."""
+        """Restrict the account's charges, or lift that with None."""
         with self.ledger.lock:
             account.disabled_reason = disabled_reason
         self.account_changed(account)
@@ -104,12 +106,12 @@ class LocalStripe:
             self.webhooks.send(events.payment_event(kind, intent, now, request_id))
 
     def json(self, body, status=200):
-        """As Stripe prints it: two spaces, and a charset on errors only."""
+        """Return JSON as Stripe prints it: indented by two, with a charset on errors only."""
         kind = "application/json" if status == 200 else "application/json; charset=utf-8"
         return Response(json.dumps(body, indent=2) + "\n", status, content_type=kind)
 
     def reset(self):
-        """As after a start: only the keys and the webhook address and secrets stay."""
+        """Restore the initial state; keys and the webhook URL and secrets stay."""
         self.faults.lift_all()
         self.requests.clear()
         self.replays.clear()
@@ -121,11 +123,11 @@ class LocalStripe:
         self.webhooks.forget()
 
     def stop(self):
-        """Send nothing more, and keep what is to be kept; the server has stopped by then."""
+        """Stop deliveries and save the state; the server has stopped by then."""
         self.webhooks.stop()
         self.save()
 
     def save(self):
-        """Keep what is to be kept, where a file is named for it."""
+        """Save the state, if there is a file for it."""
         if self.state_file is not None:
             memory.save(self.ledger, self.keys, self.state_file)
