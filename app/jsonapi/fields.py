@@ -11,7 +11,10 @@ NOT_TEXT = {"Cc", "Cs"}  # controls, and halves of surrogate pairs
 ALLOWED_CONTROLS = "\n\r\t"
 
 NO_MOMENT = "This must be a date and time in ISO 8601, such as 2027-01-31T10:00:00Z."
-WORDS = {"required": "This is required.", "null": "This cannot be empty."}
+WORDS: dict[str, str | list[Any] | dict[Any, Any]] = {
+    "required": "This is required.",
+    "null": "This cannot be empty.",
+}
 
 
 class Text(fields.Str):

@@ -28,7 +28,8 @@ class PaymentIntent(Model):
 
     `outcome` is null while it is not known what Stripe did. `claimed_until` is the lease of a
     process that is asking right now; `first_sent_at` is when Stripe may first have seen the
-    request. The client secret is never stored.
+    request; `client_id` names the platform that asked then, if it has one. The client secret is
+    never stored.
     """
 
     __tablename__ = "payment_intents"
@@ -53,6 +54,7 @@ class PaymentIntent(Model):
     request_digest: Mapped[str] = mapped_column(String(64))
     livemode: Mapped[bool]
     stripe_user_id: Mapped[str] = mapped_column(String(255))
+    client_id: Mapped[str | None] = mapped_column(String(255))
     stripe_key: Mapped[str] = mapped_column(String(64), unique=True)
     parameters: Mapped[str] = mapped_column(Text)
     amount: Mapped[int] = mapped_column(BigInteger)

@@ -44,7 +44,8 @@ def next_step(
     """
     Return how to go on with a call whose outcome is not known, by the database's clock.
 
-    *is_key_spent* says that Stripe would only repeat a failure under the key.
+    *is_key_spent* says that the key no longer helps: Stripe would only repeat a failure under it,
+    or does not know it, because another platform asks.
     """
     if claimed_until is not None and claimed_until > now:
         return "wait"

@@ -3,12 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
+from app.clients.stripe import PaymentIntent as StripeIntent
 from app.db.transactions import transaction
-from app.errors import StripeUnreachable
+from app.errors import StripeUnreachable, StripeUnreadable
 from app.extensions import db
-from app.models import PaymentIntent
+from app.models import PaymentIntent, Setting, StripeAuthorization
 from app.security.bulkhead import Bulkhead
+from app.services.payments.complete import record_intent
 from tests import webhooks
 from tests.callers import assert_error, document
 
@@ -47,9 +50,24 @@ def _unclear(pay, stripe):
     return unclear
 
 
-def the_payment():
+def the_payments():
     db.session.rollback()
-    return db.session.query(PaymentIntent).one()
+    return db.session.query(PaymentIntent).all()
+
+
+def the_payment():
+    (payment,) = the_payments()
+    return payment
+
+
+def links():
+    db.session.rollback()
+    return db.session.query(StripeAuthorization).all()
+
+
+def set_link(**values):
+    with transaction() as session:
+        session.execute(update(StripeAuthorization).values(**values))
 
 
 def made_at(stripe):
@@ -162,14 +180,124 @@ def test_an_unclear_payment_to_an_account_without_access_needs_a_person(
     assert [each for each in report.problems if "is unclear" in each]
 
 
-def test_a_payment_to_an_account_that_was_disconnected_answers_not_linked(pay, stripe, account):
-    stripe.disconnect(account)
+class TestWithoutAccess:
+    @pytest.fixture(name="ours")
+    def _ours(self, pay, platform):
+        """Makes the link one of the platform's whose keys are in the settings."""
+        set_link(client_id=platform.stripe_test_client_id)
 
-    response = pay()
+    @pytest.fixture(name="cancel")
+    def _cancel(self, client, owner):
+        def cancel(payment):
+            body = document("payment-intent", payment, status="canceled")
+            return client.as_(owner).patch(f"/v1/payment-intents/{payment}", body)
 
-    assert response.status_code in (409, 502)
-    assert response.json["errors"][0]["code"] in ("not-linked", "stripe-rejected-platform")
-    assert not made_at(stripe)
+        return cancel
+
+    def test_the_links_of_an_account_that_was_disconnected_are_erased(
+        self, ours, pay, stripe, account
+    ):
+        stripe.disconnect(account)
+
+        assert_error(pay(), 409, "not-linked")
+        assert not made_at(stripe)
+        assert (links(), the_payments()) == ([], [])
+
+    def test_a_payment_that_was_made_before_cannot_be_read(self, ours, pay, stripe, account):
+        pay()
+        stripe.disconnect(account)
+
+        assert [pay().json["errors"][0]["code"] for _ in range(2)] == ["not-linked"] * 2
+        assert links() == []
+
+    def test_a_payment_that_was_made_before_cannot_be_canceled(
+        self, ours, pay, cancel, stripe, account
+    ):
+        payment = pay().json["data"]["id"]
+        stripe.disconnect(account)
+
+        assert_error(cancel(payment), 409, "not-linked")
+        assert links() == []
+
+    def test_the_link_of_a_platform_that_is_not_known_is_kept(self, pay, stripe, account):
+        stripe.disconnect(account)
+
+        assert_error(pay(), 502, "stripe-rejected-platform")
+        assert [link.account_status for link in links()] == ["unknown"]
+
+    @pytest.mark.parametrize("made_before", [False, True])
+    def test_with_a_wrong_key_the_link_is_kept_and_its_status_unknown(
+        self, ours, pay, stripe, made_before
+    ):
+        if made_before:
+            pay()
+        set_link(account_status="active")
+        stripe.fault("key-expired")
+
+        assert_error(pay(), 502, "stripe-rejected-platform")
+        assert [link.account_status for link in links()] == ["unknown"]
+
+
+class TestAnotherPlatform:
+    @pytest.fixture(name="switch")
+    def _switch(self, stripe, account):
+        """Registers another platform, to which the account is connected as well."""
+
+        def switch():
+            other = stripe.other_platform()
+            stripe.control("connections", {"account": account, "client_id": other["client_id"]})
+            with transaction() as session:
+                setting = session.get_one(Setting, 1)
+                setting.stripe_test_client_id = other["client_id"]
+                setting.stripe_test_secret_key = other["secret_key"]
+
+        return switch
+
+    def test_it_looks_an_unclear_payment_up_and_does_not_make_it_again(
+        self, unclear, pay, switch, stripe
+    ):
+        unclear("close-after-commit")
+        switch()
+
+        assert pay().status_code == 201
+        assert (len(stripe.asked(CREATE)) - 1, len(made_at(stripe))) == (1, 1)
+        assert the_payment().stripe_payment_intent_id == made_at(stripe)[0]["id"]
+
+    def test_it_leaves_a_payment_unclear_that_stripe_does_not_list(
+        self, unclear, pay, switch, stripe
+    ):
+        unclear("close-after-request")
+        switch()
+
+        assert_error(pay(), 502, "stripe-unreadable")
+        assert (the_payment().outcome, made_at(stripe)) == (None, [])
+
+
+@pytest.mark.parametrize("is_made", [False, True])
+def test_an_answer_about_another_payment_changes_nothing(pay, make, event, is_made):
+    pay()
+    paid = the_payment()
+    other = make.payment(event, links()[0]).id
+    if not is_made:
+        with transaction() as session:
+            session.get_one(PaymentIntent, other).stripe_payment_intent_id = None
+    before = db.session.get_one(PaymentIntent, other).stripe_payment_intent_id
+    theirs = StripeIntent(
+        intent_id="pi_of_nobody_here" if is_made else paid.stripe_payment_intent_id,
+        status="succeeded",
+        amount=paid.amount,
+        currency=paid.currency,
+        livemode=False,
+        created_at=paid.created_at,
+        metadata={},
+    )
+
+    with pytest.raises(StripeUnreadable):
+        record_intent(other, theirs)
+
+    db.session.rollback()
+    row = db.session.get_one(PaymentIntent, other)
+    assert (row.stripe_payment_intent_id, row.stripe_status) == (before, "canceled")
 
 
 def test_without_a_place_for_a_call_nothing_is_kept(app, pay):

@@ -3,11 +3,12 @@
 from app.auth.policy import Caller, require_payment
 from app.clients.stripe import AccountNotConnected, StripeConnect
 from app.clients.stripe import PaymentIntent as StripeIntent
-from app.errors import Conflict, StripeRefused
+from app.errors import Conflict, StripeRefused, StripeRejectedPlatform
 from app.extensions import db
 from app.models import PaymentIntent, Setting
+from app.services.accounts.links import AccountKey
+from app.services.payments.access import denied
 from app.services.payments.complete import record_intent
-from app.services.payments.outcome import answer_for
 from app.services.payments.views import PaymentView, find_payment, to_view
 from app.services.platform.registration import read_platform
 
@@ -51,5 +52,5 @@ def _cancel(named: tuple[str, str, bool], stripe: StripeConnect) -> StripeIntent
             if intent.status != "canceled":
                 raise Conflict(refusal.detail) from None
             return intent
-    except AccountNotConnected as error:
-        raise answer_for(error) from None
+    except (AccountNotConnected, StripeRejectedPlatform) as error:
+        raise denied(AccountKey(account_id, livemode), error, stripe) from None

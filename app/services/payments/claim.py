@@ -105,8 +105,8 @@ def reclaim_payment(
         if row is None:
             return None
         now = current_time(session)
-        step = _next_step(row, now)
         platform = platform_of(session.get_one(Setting, 1), row.livemode)
+        step = _next_step(row, platform, now)
         if row.outcome is not None or step == "wait" or not platform.secret_key:
             return None
         if step == "ask":
@@ -125,7 +125,7 @@ def _claim(
     if known is not None:
         return _resume(session, known, request, setting, now, stripe, reserve)
     platform = platform_of(setting, setting.livemode)
-    row = _new_row(request, event, _check(event, link, platform))
+    row = _new_row(request, event, _check(event, link, platform), platform)
     reserve()
     return _take(session, row, "ask", platform, now, stripe)
 
@@ -147,10 +147,10 @@ def _resume(
         )
     if row.outcome is not None:
         return _remember(row)
-    step = _next_step(row, now)
+    platform = platform_of(setting, row.livemode)
+    step = _next_step(row, platform, now)
     if step == "wait":
         raise Conflict(UNDER_WAY, headers=retry_after(row.claimed_until or now, now))
-    platform = platform_of(setting, row.livemode)
     if not platform.secret_key:
         raise _not_configured()
     if step == "ask":
@@ -158,8 +158,14 @@ def _resume(
     return _take(session, row, step, platform, now, stripe)
 
 
-def _next_step(row: PaymentIntent, now: datetime) -> Step:
-    spent = row.has_saved_fault
+def _next_step(row: PaymentIntent, platform: Platform, now: datetime) -> Step:
+    """
+    Return how to go on with an unclear payment.
+
+    Idempotency keys belong to a platform, so another one would create a second intent under ours.
+    """
+    is_other = bool(row.client_id and platform.client_id and row.client_id != platform.client_id)
+    spent = row.has_saved_fault or is_other
     return next_step(now, row.claimed_until, row.first_sent_at, is_key_spent=spent)
 
 
@@ -194,7 +200,7 @@ def _not_configured() -> StripeNotConfigured:
 
 
 def _new_row(
-    request: PaymentRequest, event: FoundEvent, link: StripeAuthorization
+    request: PaymentRequest, event: FoundEvent, link: StripeAuthorization, platform: Platform
 ) -> PaymentIntent:
     currency = request.currency or event.payment_currency
     if currency is None:
@@ -207,6 +213,7 @@ def _new_row(
         request_digest=request.digest(),
         livemode=link.livemode,
         stripe_user_id=link.stripe_user_id,
+        client_id=platform.client_id or None,
         stripe_key=name,
         parameters=json.dumps(request.form(currency, name)),
         amount=request.amount,

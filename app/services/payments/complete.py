@@ -1,8 +1,10 @@
 """Recording the outcome of a call to Stripe about a payment."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy import bindparam, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.clients.stripe import PaymentIntent as StripeIntent
@@ -31,9 +33,17 @@ LOCKED = (
 
 
 def record_intent(payment_id: int, intent: StripeIntent) -> PaymentView:
-    """Write what Stripe has just said about the payment; return how it is now. Idempotent."""
-    with transaction() as session:
-        return to_view(*apply_intent(session, payment_id, intent))
+    """
+    Write what Stripe has just said about the payment; return how it is now. Idempotent.
+
+    Raises StripeUnreadable if Stripe names the intent of another payment.
+    """
+    with suppress(IntegrityError), transaction() as session:
+        row, setting = apply_intent(session, payment_id, intent)
+        if row.stripe_payment_intent_id == intent.intent_id:
+            return to_view(row, setting)
+    log.error("intent of another payment", payment=payment_id, intent=intent.intent_id)
+    raise StripeUnreadable("Stripe's answer is about another payment. Please try again later.")
 
 
 def apply_intent(
@@ -42,12 +52,14 @@ def apply_intent(
     """
     Write what Stripe said at *asked_at* (just now if None), unless a later answer is there.
 
+    A payment has one intent, ever, so an answer about another one changes nothing.
     Returns the row, and the settings that it is shown with. A payment that was given up is taken
     back: Stripe has it all the same. The client secret is not stored.
     """
     row, setting, now = session.execute(LOCKED, {"payment_id": payment_id}).one()
     asked_at = asked_at or now
-    if row.checked_at is not None and row.checked_at > asked_at:
+    is_late = row.checked_at is not None and row.checked_at > asked_at
+    if is_late or row.stripe_payment_intent_id not in (None, intent.intent_id):
         return row, setting
     row.outcome, row.stripe_payment_intent_id = "created", intent.intent_id
     row.stripe_status, row.checked_at = intent.status, asked_at

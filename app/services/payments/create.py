@@ -11,15 +11,14 @@ from functools import partial
 
 from app.clients.stripe import AccountNotConnected, StripeConnect
 from app.clients.stripe import PaymentIntent as StripeIntent
-from app.db.reads import read_time
-from app.errors import NotLinked, ServiceError, StripeError
-from app.services.accounts import status
+from app.errors import ServiceError, StripeError, StripeRejectedPlatform
+from app.services.accounts.links import AccountKey
 from app.services.events.theirs import confirm_event
 from app.services.keyed_calls import Failure
+from app.services.payments.access import denied
 from app.services.payments.claim import Claim, Created, claim_payment, reclaim_payment
 from app.services.payments.complete import complete_failed, record_intent
 from app.services.payments.lookup import look_up
-from app.services.payments.outcome import Verdict, answer_for
 from app.services.payments.request import PaymentRequest
 from app.services.payments.views import PaymentView
 from app.services.persistence import persist
@@ -86,12 +85,10 @@ def _ask(claim: Claim, stripe: StripeConnect) -> StripeIntent:
 
 def _close(claim: Claim, error: Failure, stripe: StripeConnect) -> ServiceError:
     """Record the failed call; return the error for the caller."""
-    verdict: Verdict = persist(partial(complete_failed, claim, error), stripe.waiting)
-    if isinstance(error, AccountNotConnected) and verdict.ending == "gone":
-        lookup = status.refresh(claim.account_id, claim.livemode, stripe, unless_since=read_time())
-        if lookup.outcome == "disconnected":
-            return NotLinked("The event's Stripe account was disconnected at Stripe.")
-    return answer_for(error)
+    persist(partial(complete_failed, claim, error), stripe.waiting)
+    if isinstance(error, AccountNotConnected | StripeRejectedPlatform):
+        return denied(AccountKey(claim.account_id, claim.livemode), error, stripe)
+    return error
 
 
 def _show_again(created: Created, stripe: StripeConnect) -> PaymentView:
@@ -103,7 +100,8 @@ def _show_again(created: Created, stripe: StripeConnect) -> PaymentView:
             secret_key=read_platform(created.livemode).secret_key,
             livemode=created.livemode,
         )
-    except AccountNotConnected as error:
-        raise answer_for(error) from None
+    except (AccountNotConnected, StripeRejectedPlatform) as error:
+        account = AccountKey(created.account_id, created.livemode)
+        raise denied(account, error, stripe) from None
     payment = record_intent(created.payment_id, intent)
     return replace(payment, client_secret=intent.client_secret)

@@ -3,11 +3,13 @@
 from functools import partial
 
 from app.auth.policy import Caller
-from app.clients.stripe import StripeConnect
-from app.errors import Forbidden, Invalid
+from app.clients.stripe import AccountNotConnected, StripeConnect
+from app.errors import Forbidden, Invalid, StripeRejectedPlatform
 from app.extensions import db
 from app.models import PaymentIntent
+from app.services.accounts.links import AccountKey
 from app.services.events.queries import read_event
+from app.services.payments.access import denied
 from app.services.payments.complete import record_intent
 from app.services.payments.create import create_payment
 from app.services.payments.request import PaymentRequest
@@ -58,13 +60,16 @@ def _confirm(payment: PaymentView, stripe: StripeConnect, return_url: str) -> Pa
     row = db.session.get_one(PaymentIntent, payment.id)
     intent_id, account_id = row.stripe_payment_intent_id, row.stripe_user_id
     platform = read_platform(livemode=False)
-    intent = stripe.confirm_payment_intent(
-        intent_id or "",
-        payment_method=CARD,
-        return_url=return_url,
-        account_id=account_id,
-        secret_key=platform.secret_key,
-        livemode=False,
-    )
+    try:
+        intent = stripe.confirm_payment_intent(
+            intent_id or "",
+            payment_method=CARD,
+            return_url=return_url,
+            account_id=account_id,
+            secret_key=platform.secret_key,
+            livemode=False,
+        )
+    except (AccountNotConnected, StripeRejectedPlatform) as error:
+        raise denied(AccountKey(account_id, livemode=False), error, stripe) from None
     paid: PaymentView = persist(partial(record_intent, payment.id, intent), stripe.waiting)
     return paid
