@@ -30,7 +30,8 @@ def _check_content_type() -> None:
     plain = kind == JSON_API and not parameters
     if not (plain or kind == "application/json" or nothing_sent):
         raise UnsupportedMediaType(
-            f"Send the body as {JSON_API}, without parameters.", header="Content-Type"
+            f"Send the body as {JSON_API} without parameters, or as application/json.",
+            header="Content-Type",
         )
 
 
