@@ -78,10 +78,16 @@ def test_threads_that_a_burst_has_left_behind_end(monkeypatch, threads):
     assert do(threads).is_alive()
 
 
-def test_few_threads_do_what_comes_one_by_one(threads):
-    burst(threads, 20)
+def test_threads_of_a_burst_end_although_work_keeps_coming(monkeypatch, threads):
+    monkeypatch.setattr(request_threads, "IDLE", 0.05)
+    busy = burst(threads, 30)
 
-    assert len({do(threads) for _ in range(100)}) < 10
+    def are_few():
+        for _ in range(100):
+            do(threads)
+        return sum(thread.is_alive() for thread in busy) <= KEPT
+
+    until(are_few)
 
 
 def test_no_task_is_lost_at_the_moment_a_thread_leaves(monkeypatch, threads):
