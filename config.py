@@ -165,7 +165,7 @@ def _service(env: _MappingEnv) -> dict[str, Any]:
         "open_event_mirror": env.bool("OPEN_EVENT_MIRROR", False),
         "open_event_jwt_secret_key": env.str("OPEN_EVENT_JWT_SECRET_KEY", ""),
         "log_level": env.str("LOG_LEVEL", "info", validate=OneOf(levels)),
-        "log_format": env.str("LOG_FORMAT", "", validate=OneOf(["", "json", "console"])),
+        "log_format": env.str("LOG_FORMAT", "", validate=OneOf(["json", "console"])),
     }
 
 

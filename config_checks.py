@@ -51,10 +51,8 @@ def faults_of(values: Values, environ: Mapping[str, str]) -> list[str]:
 
 def judge_database(values: Values) -> list[str]:
     """Refuse URLs that cannot be parsed, unknown dialects and drivers that are not installed."""
-    named = [("DATABASE_URL", values["database_url"])]
-    if values["open_event_database_url"]:
-        named.append(("OPEN_EVENT_DATABASE_URL", values["open_event_database_url"]))
-    faults = [(name, _database_fault(url)) for name, url in named]
+    named = {name: values[name.lower()] for name in ("DATABASE_URL", "OPEN_EVENT_DATABASE_URL")}
+    faults = [(name, _database_fault(url)) for name, url in named.items() if url]
     return [f"{name}: {fault}" for name, fault in faults if fault]
 
 
@@ -70,6 +68,8 @@ def _database_fault(text: str) -> str | None:
         return "The driver of this dialect is not installed."
     except (ArgumentError, TypeError, ValueError):
         return "Not a SQLAlchemy URL (dialect://user:password@host:port/name)."
+    if url.get_backend_name() == "sqlite" and ":memory:" in (url.database or ":memory:"):
+        return "SQLite in memory is another database in each process: name a file."
     if url.host and not HOST.fullmatch(url.host):
         return (
             "Its host is no host name. In a password, write @ : / ? # % as %40 %3A %2F %3F %23 %25."

@@ -45,7 +45,7 @@ from app.web import admin, admin_settings, assets, callback, connections, event_
 from app.web import events as event_pages
 
 # Linkage is changed by connecting and disconnecting alone: the resource refuses every write.
-LINKAGE = {"GET": PUBLIC, "POST": SIGNED_IN, "PATCH": SIGNED_IN, "DELETE": SIGNED_IN}
+LINKAGE = dict.fromkeys(("GET", "POST", "PATCH", "DELETE"), PUBLIC)  # writes are always refused
 LINK = {"GET": PUBLIC, "PATCH": CONNECT, "DELETE": DISCONNECT}
 
 READ, SEND = {"GET": SIGNED_IN}, {"POST": SIGNED_IN}

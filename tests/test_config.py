@@ -267,6 +267,13 @@ def test_no_part_of_a_malformed_database_url_is_told(name, url):
 
 
 @pytest.mark.parametrize(
+    "url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file::memory:?uri=1"]
+)
+def test_a_database_in_memory_is_refused(url):
+    assert "DATABASE_URL: SQLite in memory" in faults_of(DATABASE_URL=url)
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "postgresql://user:p%40ss@db.example:5432/tickets?sslmode=require",
@@ -402,7 +409,10 @@ def test_a_host_is_a_name(host):
     ],
 )
 def test_a_value_out_of_bounds_is_refused_by_its_name(name, value):
-    assert f"{name}: " in faults_of(**{name: value})
+    said = faults_of(**{name: value})
+
+    assert f"{name}: " in said
+    assert ": ," not in said
 
 
 def test_the_platforms_database_is_spoken_to_by_psycopg2_too():

@@ -1,6 +1,7 @@
 """`event`: the members of an event, and what may be written to them."""
 
-import pycountry
+from typing import Any
+
 from marshmallow import ValidationError, validate
 from marshmallow_jsonapi import fields
 
@@ -9,12 +10,17 @@ from app.api.user_schema import UserSchema
 from app.auth.policy import ADMIN, COORGANIZER
 from app.jsonapi.fields import Flag, Moment, Related, Text
 from app.jsonapi.resources import Schema, dasherize
-from app.services.events.choices import TIME_ZONES
+from app.services.events.choices import CURRENCIES, TIME_ZONES
 
 
-def _check_currency(code: str | None) -> None:
-    if code is not None and pycountry.currencies.get(alpha_3=code) is None:
-        raise ValidationError("This is not a known currency.")
+class Currency(Text):
+    """A currency by its code of ISO 4217, in any case; kept in upper case."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        code = super()._deserialize(value, attr, data, **kwargs).upper()
+        if code not in CURRENCIES:
+            raise ValidationError("This is not a known currency.")
+        return code
 
 
 class EventSchema(Schema):
@@ -44,10 +50,7 @@ class EventSchema(Schema):
         )
     )
     payment_country = Text(longest=64, allow_none=True)
-    payment_currency = Text(
-        allow_none=True,
-        validate=_check_currency,
-    )
+    payment_currency = Currency(allow_none=True)
     can_pay_by_stripe = Flag()
     is_stripe_linked = Flag(dump_only=True)
     stripe_action_needed = Flag(dump_only=True)

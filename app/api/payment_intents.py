@@ -3,14 +3,13 @@
 import re
 from typing import Any
 
-import pycountry
 from flask import current_app, g, request
 from marshmallow import ValidationError, validate
 from marshmallow import fields as plain
 from marshmallow_jsonapi import fields
 from sqlalchemy import func
 
-from app.api.event_schema import to_event
+from app.api.event_schema import Currency, to_event
 from app.auth.guard import current_caller
 from app.auth.policy import ORGANIZER
 from app.errors import Invalid
@@ -65,11 +64,6 @@ class Metadata(plain.Field[dict[str, str]]):
 STATUS = func.coalesce(PaymentIntent.stripe_status, PaymentIntent.outcome, "unclear")
 
 
-def _check_currency(code: str) -> None:
-    if not code.isalpha() or pycountry.currencies.get(alpha_3=code.upper()) is None:
-        raise ValidationError("This currency is not known.")
-
-
 class PaymentIntentSchema(Schema):
     """A payment. Only the answer to its creation shows the client secret."""
 
@@ -83,7 +77,7 @@ class PaymentIntentSchema(Schema):
 
     id = fields.Str()
     amount = Amount(least=1, required=True)
-    currency = Text(validate=_check_currency)
+    currency = Currency()
     idempotency_key = Text(
         required=True,
         validate=validate.Regexp(

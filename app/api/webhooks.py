@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from app.clients.stripe.reading import parse_object
 from app.errors import ServiceError
+from app.services.deauthorization.events import LATEST
 from app.services.deauthorization.incoming import receive
 from app.telemetry.metrics import WEBHOOK_LAG, WEBHOOKS
 
@@ -39,5 +40,5 @@ def _count(body: bytes, result: str) -> None:
     content = parse_object(body) or {}
     kind, created = content.get("type"), content.get("created")
     WEBHOOKS.labels(kind if kind in COUNTED else "other", result).inc()
-    if isinstance(created, int):
+    if isinstance(created, int) and created <= LATEST:
         WEBHOOK_LAG.observe(max(0.0, time.time() - created))

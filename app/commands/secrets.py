@@ -8,7 +8,16 @@ from flask.cli import with_appcontext
 
 from app.commands.output import epilog, json_option, progress, show_json
 from app.security.crypto import cipher
-from app.services.rotation import RotationReport, count_rows, rotate_secrets
+from app.services.rotation import count_rows, rotate_secrets
+
+LOST = (
+    "Every secret that no key in ENCRYPTION_KEYS opens is erased, and cannot be brought back."
+    " Is the key lost for good?"
+)
+UNREADABLE = (
+    "None of ENCRYPTION_KEYS opens these where they are stored. Add the key that encrypted them and"
+    " run this again. If it is lost: --forget-unreadable, then enter the platform's keys again."
+)
 
 
 @click.group("secrets")
@@ -27,12 +36,19 @@ def generate() -> None:
     epilog=epilog(
         "secrets rotate",
         "secrets rotate --json",
+        "secrets rotate --forget-unreadable",
         exit_1="a secret cannot be read with any key; all others are re-encrypted",
     ),
 )
+@click.option(
+    "--forget-unreadable",
+    is_flag=True,
+    help="Erase what no key opens, where the key is lost for good. Asks first.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 @with_appcontext
-def rotate(as_json: bool) -> None:
+def rotate(forget_unreadable: bool, yes: bool, as_json: bool) -> None:
     """
     Re-encrypt every stored secret with the first of ENCRYPTION_KEYS.
 
@@ -40,29 +56,25 @@ def rotate(as_json: bool) -> None:
 
     To bring in a new key: append it at the END of ENCRYPTION_KEYS everywhere, then put it first
     everywhere, then run this, then remove the old one.
+
+    After --forget-unreadable, enter the platform's keys again. Accounts stay linked, without their
+    tokens. Authorization codes that were used before are not recognized any more.
     """
+    if forget_unreadable and not yes:
+        click.confirm(LOST, abort=True, err=True)
     with progress("Re-encrypting", count_rows()) as advance:
-        report = rotate_secrets(cipher(), advance)
-    unreadable = len(report.unreadable)
+        report = rotate_secrets(cipher(), advance, forget_unreadable=forget_unreadable)
+    what = "forgotten" if forget_unreadable else "unreadable"
     if as_json:
         counts = {"rotated": report.rotated, "unchanged": report.unchanged}
-        show_json({**counts, "unreadable": unreadable})
+        show_json({**counts, what: len(report.unreadable)})
     else:
         click.echo(
             f"Re-encrypted: {report.rotated}, up to date: {report.unchanged},"
-            f" unreadable: {unreadable}"
+            f" {what}: {len(report.unreadable)}"
         )
-    _tell_unreadable(report)
-
-
-def _tell_unreadable(report: RotationReport) -> None:
     for each in report.unreadable:
-        click.echo(f"unreadable: {each.table} id {each.id}, {each.column}", err=True)
-    if report.unreadable:
-        click.echo(
-            "None of ENCRYPTION_KEYS opens these where they are stored. Add the key that encrypted"
-            " them and run this again, or store them anew: set the key in the settings, connect the"
-            " account again.",
-            err=True,
-        )
+        click.echo(f"{what}: {each.table} id {each.id}, {each.column}", err=True)
+    if report.unreadable and not forget_unreadable:
+        click.echo(UNREADABLE, err=True)
         sys.exit(1)

@@ -2,7 +2,7 @@
 
 from flask import Response, request
 
-VARY = "Authorization, Accept, Origin"
+VARY = ("Authorization", "Accept", "Origin")
 
 
 def cache(response: Response) -> None:
@@ -11,7 +11,7 @@ def cache(response: Response) -> None:
         response.headers["Cache-Control"] = "no-store"
         return
     response.headers["Cache-Control"] = "public, no-cache"
-    response.headers["Vary"] = ", ".join([*response.headers.getlist("Vary"), VARY])
+    response.vary.update(VARY)
     response.add_etag()
     response.make_conditional(request)
 

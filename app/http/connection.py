@@ -47,7 +47,8 @@ class Answering(Task):  # type: ignore[misc]
             headers.append(("Connection", "close"))
         elif self.version == "1.0":
             headers.append(("Connection", "keep-alive"))
-        headers.append(("Date", build_http_date(self.start_time)))
+        if not any(name.lower() == "date" for name, _ in headers):
+            headers.append(("Date", build_http_date(self.start_time)))
         lines = [f"HTTP/{self.version} {self.status}", *map(": ".join, headers), "", ""]
         return "\r\n".join(lines).encode("latin-1")
 

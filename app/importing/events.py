@@ -1,10 +1,7 @@
 """What becomes of an event of Open Event Server."""
 
-from zoneinfo import available_timezones
-
-import pycountry
-
 from app.importing.facts import EventFacts, Mapped, Refused, Remark, check_id, refuse
+from app.services.events.choices import CURRENCIES, TIME_ZONES
 
 FIELDS = (
     "identifier",
@@ -25,7 +22,6 @@ LONGEST_IDENTIFIER, LONGEST_NAME, LONGEST_COUNTRY = 36, 255, 64
 HEX_DIGITS = frozenset("0123456789abcdef-")
 # Zones that the IANA database has dropped.
 DROPPED_ZONES = {"US/Pacific-New": "America/Los_Angeles"}
-ZONES = frozenset(available_timezones())
 
 
 def map_event(facts: EventFacts, *, is_twin: bool = False) -> Mapped | Refused:
@@ -102,7 +98,7 @@ def _shorten(text: str | None, field: str, remarks: list[Remark]) -> str | None:
 
 
 def _zone(zone: str, remarks: list[Remark]) -> str:
-    if zone in ZONES:
+    if zone in TIME_ZONES:
         return zone
     known = DROPPED_ZONES.get(zone, "UTC")
     remarks.append(Remark("unknown-timezone", f"imported; its time zone is {known} here"))
@@ -126,7 +122,7 @@ def _country(country: str, remarks: list[Remark]) -> str | None:
 
 def _currency(currency: str, remarks: list[Remark]) -> str | None:
     code = currency.strip().upper()
-    if not code or pycountry.currencies.get(alpha_3=code) is not None:
+    if not code or code in CURRENCIES:
         return code or None
     remarks.append(Remark("unknown-currency", "imported without its currency"))
     return None

@@ -37,7 +37,7 @@ OPERATORS: dict[str, Callable[[SQLColumnExpression[Any], Any], ColumnElement[Any
     "like": lambda column, value: column.like(value),
     "ilike": lambda column, value: column.ilike(value),
 }
-OF_TEXT = {"like", "ilike"}
+OF_TEXT, OF_FLAGS = {"like", "ilike"}, {"eq", "ne"}
 
 
 class Query:
@@ -184,8 +184,10 @@ class Query:
 
 
 def _operators(column: Any) -> list[str]:
-    is_text = column.type.python_type is str
-    return [name for name in OPERATORS if is_text or name not in OF_TEXT]
+    kind = column.type.python_type
+    if kind is bool:
+        return [name for name in OPERATORS if name in OF_FLAGS]
+    return [name for name in OPERATORS if kind is str or name not in OF_TEXT]
 
 
 def _family(name: str) -> str | None:

@@ -19,6 +19,7 @@ from app.db.reads import read
 from app.db.transactions import transaction
 from app.extensions import Base, db
 from app.security.crypto import Cipher, EncryptedText, Sealed, SecretUnreadable
+from app.services import audit
 
 BATCH = 50  # rows read at a time
 
@@ -43,9 +44,9 @@ class RotationReport:
 
 @dataclass
 class Finding:
-    """What one row needs: *changes* has old and fresh ciphertext by attribute."""
+    """What one row needs: *changes* has old and fresh ciphertext (None: erased) by attribute."""
 
-    changes: dict[str, tuple[Sealed, Sealed]] = field(default_factory=dict)
+    changes: dict[str, tuple[Sealed, Sealed | None]] = field(default_factory=dict)
     unchanged: int = 0
     unreadable: list[UnreadableSecret] = field(default_factory=list)
 
@@ -71,7 +72,10 @@ def count_rows() -> int:
 
 
 def rotate_secrets(
-    cipher: Cipher, tell: Callable[[int], Any] = lambda rows: None
+    cipher: Cipher,
+    tell: Callable[[int], Any] = lambda rows: None,
+    *,
+    forget_unreadable: bool = False,
 ) -> RotationReport:
     """
     Re-encrypt every secret with the first key of *cipher*; *tell* is called with
@@ -79,14 +83,15 @@ def rotate_secrets(
 
     May run beside the service and beside itself, be killed and be run again: each row is swapped
     for itself, and only while it still has the ciphertext that was read. So no other row is locked
-    while one is waited for. What cannot be opened is left as it is, reported, and stops nothing.
+    while one is waited for. What cannot be opened is reported and stops nothing; it is left as it
+    is, or erased with *forget_unreadable*, which is on the audit trail.
     """
     report = RotationReport()
     db.session.rollback()
     for model, columns in secret_columns().items():
         for row_ids in _batches(model):
             for row_id in row_ids:
-                _rotate_row(report, cipher, model, columns, row_id)
+                _rotate_row(report, cipher, model, columns, row_id, forget_unreadable)
             tell(len(row_ids))
     return report
 
@@ -100,25 +105,32 @@ def _batches(model: type[Any]) -> Iterator[Sequence[int]]:
 
 
 def _rotate_row(
-    report: RotationReport, cipher: Cipher, model: type[Any], columns: list[str], row_id: int
+    report: RotationReport,
+    cipher: Cipher,
+    model: type[Any],
+    columns: list[str],
+    row_id: int,
+    forget_unreadable: bool,
 ) -> None:
     """Compare and swap; a row that was changed in between is read again under its lock."""
     row = db.session.get(model, row_id, populate_existing=True)
-    finding = _examine(cipher, row, columns)
+    finding = _examine(cipher, row, columns, forget_unreadable)
     db.session.rollback()
     if finding.changes:
         with transaction() as session:
             if not _swap(session, model, row_id, finding):
                 lock = {"key_share": True}
                 row = session.get(model, row_id, with_for_update=lock, populate_existing=True)
-                finding = _examine(cipher, row, columns)
+                finding = _examine(cipher, row, columns, forget_unreadable)
                 _swap(session, model, row_id, finding)
-    report.rotated += len(finding.changes)
+            for each in finding.unreadable if forget_unreadable else ():
+                audit.record("secret.forget", f"{each.table} {each.id}, {each.column}")
+    report.rotated += sum(fresh is not None for _, fresh in finding.changes.values())
     report.unchanged += finding.unchanged
     report.unreadable += finding.unreadable
 
 
-def _examine(cipher: Cipher, row: Any, columns: list[str]) -> Finding:
+def _examine(cipher: Cipher, row: Any, columns: list[str], forget_unreadable: bool) -> Finding:
     """
     Find out which secrets of *row* are to be sealed anew; each must open where it is. A row that is
     gone (None) has none.
@@ -133,6 +145,8 @@ def _examine(cipher: Cipher, row: Any, columns: list[str]) -> Finding:
         except SecretUnreadable:
             name = row.__mapper__.column_attrs[column].columns[0].name
             finding.unreadable.append(UnreadableSecret(row.__tablename__, row.id, name))
+            if forget_unreadable:
+                finding.changes[column] = (sealed, None)
             continue
         fresh = cipher.reseal(sealed)
         if fresh != sealed:

@@ -189,14 +189,15 @@ def revoke_admin(email: str) -> User:
     """
     Take the rights of an administrator from the user. Raises UnknownUser, LastAdministrator.
 
-    All administrators are locked, in one order: of two who are revoked at once, one stays.
+    One who may sign in stays: all of them are locked, in one order, so also if two are revoked at
+    once.
     """
     active = (User.is_blocked.is_(False), User.deleted_at.is_(None))
     admins = select(User.id).where(User.is_admin | User.is_super_admin, *active).order_by(User.id)
     with transaction() as session:
         able = set(session.scalars(admins.with_for_update()))
         user = _lock_user(email)
-        if able == {user.id}:
+        if not able - {user.id}:
             raise LastAdministrator(user.email)
         user.is_admin = user.is_super_admin = False
         audit.record("user.revoke-admin", f"user {user.id}")

@@ -1,5 +1,7 @@
 """Reading links: who sees which, how much of it, and in which shape."""
 
+import json
+
 import pytest
 from sqlalchemy import text
 
@@ -237,6 +239,25 @@ def test_linkage_names_the_other_by_type_and_id_and_nothing_else(client, event, 
     }
 
 
+@pytest.mark.parametrize("reference", ["%00", "1%00", "%EF%BF%BF", "a" * 400])
+def test_an_address_that_names_no_event_has_no_link(client, make, reference):
+    make.link(make.event())
+
+    response = client.get(f"/v1/events/{reference}/stripe-authorization")
+
+    assert_error(response, 404, "not-found")
+
+
+@pytest.mark.parametrize("operator", ["gt", "ge", "lt", "le", "like"])
+def test_a_flag_has_no_order(client, make, operator):
+    wanted = json.dumps([{"name": "livemode", "op": operator, "val": True}])
+
+    response = client.as_(make.user()).get(f"/v1/stripe-authorizations?filter={wanted}")
+
+    error = assert_error(response, 400, "bad-parameter", parameter="filter")
+    assert error["detail"] == "There is no such comparison. Possible: eq, ne, in."
+
+
 def test_the_linkage_of_an_event_without_a_link_is_null(client, make):
     event = make.event()
 
@@ -253,7 +274,7 @@ def test_every_write_to_a_relationship_is_refused(client, organizer, make, event
         f"/v1/stripe-authorizations/{linked.id}/relationships/event",
     ):
         body = {"data": None}
-        assert_error(client.send(method, path, body), 401, "unauthenticated")
+        assert_error(client.send(method, path, body), 403, "forbidden")
         assert_error(organizer.send(method, path, body), 403, "forbidden")
         assert_error(client.as_(make.admin()).send(method, path, body), 403, "forbidden")
 

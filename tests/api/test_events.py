@@ -82,6 +82,8 @@ def test_an_event_needs_these(client, make, missing):
         ("timezone", ["UTC"]),
         ("state", "cancelled"),
         ("payment_currency", "XYZ"),
+        ("payment_currency", "XXX"),
+        ("payment_currency", "xau"),
         ("payment_currency", {}),
         ("can_pay_by_stripe", "yes"),
         ("can_pay_by_stripe", 1),
@@ -98,6 +100,14 @@ def test_a_value_that_cannot_be_is_refused_and_nothing_is_written(client, make, 
 
     assert_error(response, 422, "validation", pointer=f"/data/attributes/{name.replace('_', '-')}")
     assert before == db.session.query(Event).count()
+
+
+def test_a_currency_in_any_case_is_kept_in_capitals(client, make):
+    body = document("event", **VALID | {"payment_currency": "eur"})
+
+    made = client.as_(make.user()).post("/v1/events", body).json["data"]
+
+    assert made["attributes"]["payment-currency"] == "EUR"
 
 
 def test_the_id_is_given_by_the_service(client, make):

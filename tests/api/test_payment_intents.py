@@ -116,6 +116,7 @@ def test_one_key_at_two_events_makes_two_payments(pay, make, owner, stripe, acco
         ({"amount": 100_000_000}, "amount"),
         ({"amount": None}, "amount"),
         ({"currency": "EURO"}, "currency"),
+        ({"currency": "XXX"}, "currency"),
         ({"currency": "€"}, "currency"),
         ({"key": ""}, "idempotency-key"),
         ({"key": "k" * 256}, "idempotency-key"),

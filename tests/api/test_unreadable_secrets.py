@@ -9,6 +9,7 @@ from structlog.testing import CapturingLogger
 from app.db.transactions import transaction
 from app.models import PaymentIntent, Setting, StripeLinkAttempt
 from app.security.crypto import Cipher
+from app.services.rotation import rotate_secrets
 from tests.callers import JSON_API, document, link_document
 
 
@@ -22,11 +23,14 @@ def _log(monkeypatch):
 @pytest.fixture(autouse=True)
 def _lost(platform):
     """The platform's secret key is sealed with a key that nobody has any more."""
+    seal_with_a_lost_key("sealed_stripe_test_secret_key")
+
+
+def seal_with_a_lost_key(column):
     with transaction() as session:
         setting = session.get_one(Setting, 1)
-        context = setting.secret_context("sealed_stripe_test_secret_key")
         lost = Cipher([Fernet.generate_key().decode()])
-        setting.sealed_stripe_test_secret_key = lost.seal("sk_test_CANARY", context)
+        setattr(setting, column, lost.seal("sk_test_CANARY", setting.secret_context(column)))
 
 
 def payment(event, code):
@@ -68,3 +72,14 @@ def test_the_request_fails_and_the_log_says_which_secret_and_what_to_do(
     with transaction() as session:
         assert not session.query(PaymentIntent).count()
         assert not session.query(StripeLinkAttempt).count()
+
+
+def test_once_what_a_lost_key_sealed_is_forgotten_accounts_are_linked_again(
+    app, make, link, stripe
+):
+    seal_with_a_lost_key("sealed_code_digest_key")
+
+    rotate_secrets(app.extensions["cipher"], forget_unreadable=True)
+    make.platform(stripe)
+
+    assert link().status_code == 201

@@ -356,6 +356,11 @@ def test_a_kind_we_do_not_know_and_an_event_without_an_account_are_ignored(
     assert (links_left(), rows(StripeWebhookEvent)) == ([cut.id], [])
 
 
+@pytest.mark.parametrize("created", [10**400, -1, 1.5, "x", None, True])
+def test_when_an_event_of_no_interest_was_created_does_not_matter(hooks, created):
+    assert hooks.send(event("customer.created", None, created=created)).status_code == 200
+
+
 def test_without_a_client_id_of_ours_the_account_alone_tells_whose_event_it_is(hooks, cut):
     """Platforms that connect accounts by onboarding alone have none."""
     with transaction() as session:

@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 from app.commands.secrets import secrets
 from app.db.transactions import transaction
 from app.extensions import db
-from app.models import Setting, StripeAuthorization
+from app.models import AuditEntry, Setting, StripeAuthorization
 from app.security.crypto import Cipher
 from tests.conftest import SECRETS
 from tests.databases import on_both, on_sqlite
@@ -35,9 +35,9 @@ def _link(app, make):
     return make.link(make.event())
 
 
-def rotate(database_url, keys=f"{NEW},{OLD}", **options):
+def rotate(database_url, keys=f"{NEW},{OLD}", *arguments, **options):
     env = {"DATABASE_URL": database_url, "ENCRYPTION_KEYS": keys}
-    return run_manage("secrets", "rotate", "--json", env=env, **options)
+    return run_manage("secrets", "rotate", "--json", *arguments, env=env, **options)
 
 
 @on_both
@@ -107,6 +107,39 @@ def test_once_its_key_is_back_an_unreadable_secret_is_rotated_too(link, database
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"rotated": 3, "unchanged": 0, "unreadable": 0}
+
+
+@on_both
+def test_what_a_lost_key_sealed_is_erased_if_it_is_told_to_and_that_is_on_record(
+    link, database_url
+):
+    done = rotate(database_url, LOST, "--forget-unreadable", "--yes")
+
+    assert (done.returncode, json.loads(done.stdout)["forgotten"]) == (0, 3)
+    db.session.expire_all()
+    assert db.session.get_one(Setting, 1).sealed_stripe_secret_key is None
+    assert db.session.get_one(StripeAuthorization, link.id).sealed_stripe_refresh_token is None
+    subjects = set(db.session.scalars(select(AuditEntry.subject)))
+    assert subjects == {
+        "settings 1, stripe_secret_key",
+        f"stripe_authorizations {link.id}, stripe_secret_key",
+        f"stripe_authorizations {link.id}, stripe_refresh_token",
+    }
+    assert json.loads(rotate(database_url, LOST).stdout)["unreadable"] == 0
+
+
+def test_nothing_is_erased_before_somebody_says_yes(link, database_url):
+    done = rotate(database_url, LOST, "--forget-unreadable", stdin=subprocess.DEVNULL)
+
+    assert done.returncode == 1
+    assert "Is the key lost for good?" in done.stderr
+    assert json.loads(rotate(database_url, OLD).stdout)["unchanged"] == 3
+
+
+def test_what_can_be_read_is_not_erased(link, database_url):
+    done = rotate(database_url, f"{NEW},{OLD}", "--forget-unreadable", "--yes")
+
+    assert json.loads(done.stdout) == {"rotated": 3, "unchanged": 0, "forgotten": 0}
 
 
 def test_a_database_that_is_away_is_told_in_a_sentence():

@@ -235,6 +235,13 @@ def test_the_last_administrator_stays(run, make, other):
     assert db.session.query(AuditEntry).count() == 0
 
 
+def test_a_blocked_administrator_stays_one_where_nobody_else_is(run, make):
+    make.user("ada@example.com", is_admin=True, is_blocked=True)
+
+    assert run("admin", "ada@example.com", "--revoke").exit_code == 1
+    assert user_of("ada@example.com").is_admin
+
+
 @on_both
 def test_of_two_administrators_who_are_revoked_at_once_one_stays(app, make):
     emails = ["ada@example.com", "bob@example.com"]

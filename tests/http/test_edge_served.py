@@ -49,6 +49,13 @@ def assert_told_in_json_api(answer: str, *statuses: int) -> None:
     assert int(headers["Content-Length"]) == len(body)
 
 
+def test_an_answer_with_an_etag_has_one_date(service):
+    answer = ask(service, "GET /v1/settings HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+
+    head = answer.partition("\r\n\r\n")[0].lower()
+    assert (head.count("\r\netag: "), head.count("\r\ndate: ")) == (1, 1)
+
+
 @pytest.mark.parametrize("pieces", ["zz\r\n", "5\r\nabcdefg\r\n0\r\n\r\n", "-1\r\n\r\n"])
 @pytest.mark.parametrize("path", ["/v1/events", "/v1/stripe-authorizations"])
 def test_chunks_that_are_none_are_a_bad_request(service, path, pieces):

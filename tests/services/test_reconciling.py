@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import select
 
 from app.db.clock import database_now
@@ -20,6 +21,7 @@ from app.models import (
     StripeWebhookEvent,
 )
 from app.security.bulkhead import Bulkhead
+from app.security.crypto import Cipher
 from app.services.deauthorization import reconcile as reconciling
 
 CUT = "/oauth/deauthorize"
@@ -318,16 +320,58 @@ def test_where_stripe_does_not_let_us_see_an_account_nobody_is_unlinked_and_a_pe
     assert account in problem
 
 
-def test_what_is_due_are_accounts_that_nobody_looked_at_for_a_day(reconcile, make, owner, stripe):
-    old, fresh = stripe.accounts[:2]
-    for account, age in ((old, A_DAY * 1.1), (fresh, A_DAY * 0.9)):
+@pytest.mark.parametrize(
+    ("status", "old", "fresh"),
+    [
+        ("active", A_DAY * 1.1, A_DAY * 0.9),
+        ("unknown", timedelta(minutes=16), timedelta(minutes=14)),
+    ],
+)
+def test_what_is_due_was_not_asked_for_since_yesterday_or_is_not_known_and_was_not_just_asked_for(
+    reconcile, make, owner, stripe, status, old, fresh
+):
+    for account, age in zip(stripe.accounts[:2], (old, fresh), strict=True):
         stripe.connect(account)
-        make.link(make.event(owner), stripe_user_id=account, account_checked_at=now() - age)
+        checked = {"account_status": status, "account_checked_at": now() - age}
+        make.link(make.event(owner), stripe_user_id=account, **checked)
 
     report = reconcile(only_due=True)
 
     assert report.refreshed == 1
-    assert len(stripe.asked(ACCOUNT + old)) == 1
+    assert len(stripe.asked(ACCOUNT + stripe.accounts[0])) == 1
+
+
+def test_an_account_that_stripe_does_not_tell_about_counts_for_nothing(
+    reconcile, make, event, stripe
+):
+    make.link(event, stripe_user_id=stripe.accounts[0])
+    stripe.fault("account-500", on="accounts")
+
+    assert reconcile().refreshed == 0
+
+
+def test_a_secret_that_no_key_opens_is_told_once_and_stops_only_what_needs_it(
+    reconcile, make, owner, debt, stripe
+):
+    account = stripe.accounts[0]
+    stripe.connect(account, livemode=True)
+    live = make.link(
+        make.event(owner), livemode=True, stripe_user_id=account, account_status="unknown"
+    )
+    make.link(make.event(owner))
+    debt("acct_of_a_test")
+    with transaction() as session:
+        setting = session.get_one(Setting, 1)
+        column = "sealed_stripe_test_secret_key"
+        lost = Cipher([Fernet.generate_key().decode()])
+        setattr(setting, column, lost.seal("sk_test_CANARY", setting.secret_context(column)))
+
+    report = reconcile()
+
+    told = [each for each in report.problems if "settings.sealed_stripe_test_secret_key" in each]
+    assert len(told) == 1
+    db.session.refresh(live)
+    assert (report.refreshed, live.account_status, report.tried) == (1, "active", 1)
 
 
 def test_a_run_does_not_look_at_what_another_has_looked_at_since_it_began(

@@ -43,6 +43,7 @@ TABLE = {
     "400 without words": (refused(400), REFUSED),
     "an error as an object": (refused(400, error={"message": "No."}), REFUSED),
     "403": (refused(403, "This code does not belong to you."), REFUSED),
+    "403 as a page": (Answer(403, b"<html>Forbidden"), REFUSED),
     "401": (refused(401, "Invalid API Key provided: sk_test_*", "invalid_client"), REJECTED),
     "modes mixed": (refused(400, "Passed in livemode API key with test code."), MIXED),
     "the other mode": (granted(livemode=True), MIXED),

@@ -35,6 +35,8 @@ def judge_exchange(answer: Answer, *, livemode: bool, hide: Iterable[str]) -> Co
     reading.require_judgement()
     if reading.status == 401:
         raise reading.rejected_platform()
+    if reading.status == 403:
+        raise _refusal(reading, livemode)
     content = reading.require_object()
     if reading.refused:
         raise _refusal(reading, livemode)

@@ -6,7 +6,8 @@ a second run finds it done or claimed.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +20,9 @@ from app.db.clock import current_time, database_now
 from app.db.reads import read, read_time
 from app.db.transactions import transaction
 from app.errors import StripeBusy
+from app.extensions import db
 from app.models import Event, StripeAuthorization, StripeDeauthorization, StripeLinkAttempt
+from app.security.crypto import SecretUnreadable
 from app.services.accounts import status
 from app.services.deauthorization import outbox
 from app.services.deauthorization.problems import find_problems, rejected_account
@@ -34,6 +37,7 @@ from app.services.purge import purge
 
 MOST_ACCOUNTS = 200  # refreshed in one run
 NOT_REFRESHED_FOR = timedelta(days=1)  # after that an account is due
+UNKNOWN_FOR = timedelta(minutes=15)  # after that one is due whose status is not known
 JUST_NOW = timedelta(seconds=1)  # between runs that begin together
 PATIENCE = 3  # unanswered calls in a row, after which Stripe is not asked any more
 PAUSE = 0.25  # seconds between two looks at a delivery under way
@@ -66,22 +70,36 @@ def reconcile(
 
     With *only_due*, what failed lately waits for its back-off, what another process is delivering
     is left to it, and an account is refreshed once a day. Without, everything is done now, after
-    waiting for deliveries under way (at most the time of one lease). *track* may show progress.
+    waiting for deliveries under way (at most the time of one lease). *track* may show progress. A
+    secret that no key opens is a problem, and stops only what needs it.
     """
     started = read_time()
     report = ReconcileReport()
     report.closed = sum(map(_close, track("Attempts", _expired_attempts())))
     _deliver(report, stripe, track, started if only_due else None)
-    unclear_payments = unclear.find_unclear(only_due=only_due)
-    report.payments = unclear.resume_unclear(track("Payments", unclear_payments), stripe)
-    unless_since = started - (NOT_REFRESHED_FOR if only_due else JUST_NOW)
-    _refresh_accounts(report, stripe, track, unless_since)
-    report.mirror = mirror.reconcile(only_due=only_due)
+    with _noting_unreadable(report):
+        unclear_payments = unclear.find_unclear(only_due=only_due)
+        report.payments = unclear.resume_unclear(track("Payments", unclear_payments), stripe)
+    _refresh_accounts(report, stripe, track, started, only_due=only_due)
+    with _noting_unreadable(report):
+        report.mirror = mirror.reconcile(only_due=only_due)
     report.purged = purge()
-    report.problems += [*find_problems(), *unclear.find_problems()]
     if report.mirror is not None:
         report.problems += report.mirror.problems
+    report.problems += unclear.find_problems()
+    report.problems += find_problems()  # the last, because some are reported once
     return report
+
+
+@contextmanager
+def _noting_unreadable(report: ReconcileReport) -> Iterator[None]:
+    """Add a secret that no key opens to the problems, once, and go on."""
+    try:
+        yield
+    except SecretUnreadable as error:
+        db.session.rollback()
+        if str(error) not in report.problems:
+            report.problems.append(str(error))
 
 
 def _expired_attempts() -> list[int]:
@@ -174,31 +192,44 @@ def _was_unanswered(deauthorization_id: int) -> bool:
 
 
 def _refresh_accounts(
-    report: ReconcileReport, stripe: StripeConnect, track: Track, unless_since: datetime
+    report: ReconcileReport,
+    stripe: StripeConnect,
+    track: Track,
+    started: datetime,
+    *,
+    only_due: bool,
 ) -> None:
     """Refresh the accounts that were not refreshed for longest."""
+    known_since = started - (NOT_REFRESHED_FOR if only_due else JUST_NOW)
+    asked_since = started - (UNKNOWN_FOR if only_due else JUST_NOW)
     failures = 0
-    for account_id, livemode in track("Accounts", _accounts(unless_since)):
+    for account_id, livemode in track("Accounts", _accounts(known_since, asked_since)):
         if failures == PATIENCE:
             return
-        try:
-            found = status.refresh(account_id, livemode, stripe, unless_since=unless_since)
-        except StripeBusy:
-            return
-        failures = failures + 1 if found.outcome == "unknown" else 0
-        report.refreshed += found.outcome != "not-due"
-        if found.outcome == "disconnected":
-            report.disconnected.append(account_id)
-        if found.problem is not None:
-            report.problems.append(rejected_account(account_id, livemode, found.problem))
+        with _noting_unreadable(report):
+            try:
+                found = status.refresh(account_id, livemode, stripe, unless_since=asked_since)
+            except StripeBusy:
+                return
+            failures = failures + 1 if found.outcome == "unknown" else 0
+            report.refreshed += found.outcome in ("recorded", "disconnected")
+            if found.outcome == "disconnected":
+                report.disconnected.append(account_id)
+            if found.problem is not None:
+                report.problems.append(rejected_account(account_id, livemode, found.problem))
 
 
-def _accounts(unless_since: datetime) -> list[tuple[str, bool]]:
+def _accounts(known_since: datetime, asked_since: datetime) -> list[tuple[str, bool]]:
+    """
+    Return the accounts that were last asked for before *known_since*, or before *asked_since* if
+    their status is not known.
+    """
     row = StripeAuthorization
-    oldest = func.min(row.account_checked_at)
+    checked_at, oldest = row.account_checked_at, func.min(row.account_checked_at)
+    is_unknown = (row.account_status == "unknown") & (checked_at <= asked_since)
     found = read(
         select(row.stripe_user_id, row.livemode)
-        .where(row.account_checked_at.is_(None) | (row.account_checked_at <= unless_since))
+        .where(checked_at.is_(None) | (checked_at <= known_since) | is_unknown)
         .group_by(row.stripe_user_id, row.livemode)
         .order_by(oldest.nulls_first())
         .limit(MOST_ACCOUNTS)

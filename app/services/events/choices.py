@@ -10,5 +10,11 @@ OF_FILES = ("posix/", "right/", "SystemV/")  # copies that some systems keep bes
 TIME_ZONES = {
     zone for zone in available_timezones() if zone not in NO_ZONES and not zone.startswith(OF_FILES)
 }
+# Codes of ISO 4217 that are no money: metals, units of account, tests and none at all.
+NO_MONEY = {
+    "XAG", "XAU", "XBA", "XBB", "XBC", "XBD", "XDR", "XPD", "XPT", "XSU", "XTS", "XUA", "XXX",
+}  # fmt: skip
 # ISO 4217: the name of each currency by its code.
-CURRENCIES = {each.alpha_3: each.name for each in pycountry.currencies}
+CURRENCIES = {
+    each.alpha_3: each.name for each in pycountry.currencies if each.alpha_3 not in NO_MONEY
+}

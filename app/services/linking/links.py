@@ -13,8 +13,8 @@ from app.db.reads import read
 from app.errors import NotFound
 from app.extensions import db
 from app.models import Event, Setting, StripeAuthorization
-from app.services.identifiers import NUMBER, read_id
-from app.services.platform.registration import CURRENT_MODE, platform_of
+from app.services.identifiers import event_key, read_id
+from app.services.platform.registration import CURRENT_MODE, publishable_key_of
 
 NOT_LINKED = "No Stripe account is connected here."
 
@@ -82,10 +82,10 @@ LINKS = (
 # Built once, since building a statement costs as much as running it.
 BY_ID = CompiledSelect(LINKS.where(StripeAuthorization.id == bindparam("id")))
 OF_CURRENT_MODE = LINKS.where(StripeAuthorization.livemode == CURRENT_MODE)
-BY_EVENT_ID = CompiledSelect(OF_CURRENT_MODE.where(Event.id == bindparam("id")))
-BY_EVENT_IDENTIFIER = CompiledSelect(
-    OF_CURRENT_MODE.where(Event.identifier == bindparam("identifier"))
-)
+BY_EVENT = {
+    name: CompiledSelect(OF_CURRENT_MODE.where(getattr(Event, name) == bindparam(name)))
+    for name in ("id", "identifier")
+}
 IS_OWN = has_role(Event.id, bindparam("caller_id"))
 COUNT = (
     select(func.count())  # of rows, not of ids: an index alone then tells
@@ -104,9 +104,8 @@ def read_authorization(authorization_id: str, caller: Caller) -> AuthorizationVi
 
 def read_event_authorization(event_reference: str, caller: Caller) -> AuthorizationView:
     """Return the event's link of the current mode. Raises NotFound if there is none to see."""
-    if NUMBER.fullmatch(event_reference):
-        return _read_one(BY_EVENT_ID, {"id": read_id(event_reference)}, caller)
-    return _read_one(BY_EVENT_IDENTIFIER, {"identifier": event_reference}, caller)
+    column, value = event_key(event_reference)
+    return _read_one(BY_EVENT[column], {column: value}, caller)
 
 
 def list_authorizations(caller: Caller, page: Page) -> tuple[int, list[AuthorizationView]]:
@@ -154,4 +153,4 @@ def to_view(row: Row[Any] | StripeAuthorization, role: Role) -> AuthorizationVie
 
 
 def _platform_key(livemode: bool) -> str | None:
-    return platform_of(db.session.get_one(Setting, 1), livemode).publishable_key or None
+    return publishable_key_of(db.session.get_one(Setting, 1), livemode)

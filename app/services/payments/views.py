@@ -13,7 +13,7 @@ from app.extensions import db
 from app.models import PaymentIntent, Setting
 from app.services.events.queries import find_event
 from app.services.identifiers import read_id
-from app.services.platform.registration import platform_of
+from app.services.platform.registration import publishable_key_of
 
 NO_PAYMENT = "There is no such payment."
 
@@ -55,7 +55,7 @@ def to_view(row: PaymentIntent, setting: Setting) -> PaymentView:
         application_fee_amount=row.application_fee_amount,
         description=row.description,
         idempotency_key=row.idempotency_key,
-        stripe_publishable_key=platform_of(setting, row.livemode).publishable_key or None,
+        stripe_publishable_key=publishable_key_of(setting, row.livemode),
         stripe_account=row.stripe_user_id,
         livemode=row.livemode,
         created_at=row.created_at,

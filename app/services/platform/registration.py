@@ -42,6 +42,13 @@ def platform_of(setting: Setting, livemode: bool) -> Platform:
     )
 
 
+def publishable_key_of(setting: Setting, livemode: bool) -> str | None:
+    """Return the key that browsers use in the mode; None without one. Raises SecretUnreadable."""
+    if livemode:
+        return setting.stripe_publishable_key or None
+    return setting.stripe_test_publishable_key or None
+
+
 def read_platform(livemode: bool) -> Platform:
     """
     Return the keys of *livemode* as they are now, for work outside any transaction.
