@@ -5,10 +5,8 @@ Unknown names in JSON:API's own parameters are refused (400, `source.parameter`)
 are not JSON:API's are ignored, because the frontend sends some (`public`, `cache`, …).
 """
 
-import json
 import re
-from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,28 +14,13 @@ from sqlalchemy import ColumnElement, SQLColumnExpression
 from werkzeug.datastructures import MultiDict
 
 from app.db.pages import Page
-from app.db.types import LARGEST_ID
 from app.errors import BadParameter
+from app.jsonapi.filters import parse_filters, possible
 
 FAMILIES = ("filter", "sort", "page", "include", "fields")
 MEMBER = re.compile(r"(filter|page|fields)\[([A-Za-z0-9_-]{1,64})\]", re.ASCII)
 NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
-ID = re.compile(r"[0-9]{1,10}", re.ASCII)
-BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 DEFAULT_SIZE, LARGEST_SIZE = 20, 100
-MOST_FILTERS, MOST_VALUES = 10, 100
-
-OPERATORS: dict[str, Callable[[SQLColumnExpression[Any], Any], ColumnElement[Any]]] = {
-    "eq": lambda column, value: column == value,
-    "ne": lambda column, value: column != value,
-    "gt": lambda column, value: column > value,
-    "ge": lambda column, value: column >= value,
-    "lt": lambda column, value: column < value,
-    "le": lambda column, value: column <= value,
-    "like": lambda column, value: column.like(value),
-    "ilike": lambda column, value: column.ilike(value),
-}
-OF_TEXT, OF_FLAGS = {"like", "ilike"}, {"eq", "ne"}
 
 
 class Query:
@@ -61,7 +44,7 @@ class Query:
     ) -> None:
         self.args = {name: value for name, value in args.items() if _family(name)}
         self._names, self._includes, self._nothing = names, includes, includes_nothing
-        self._filters, self._sorts = filters or {}, sorts or {}
+        self._sorts = sorts or {}
         for name in self.args:
             self._check_name(name, is_collection)
         self.include = self._parse_include()
@@ -69,7 +52,7 @@ class Query:
         self.page = Page(
             number=self._parse_page("page[number]", 1, None),
             size=self._parse_page("page[size]", DEFAULT_SIZE, LARGEST_SIZE),
-            filters=self._parse_filters(),
+            filters=parse_filters(self.args, filters or {}),
             order=self._parse_sort(),
         )
 
@@ -112,7 +95,7 @@ class Query:
         for name in names:
             if name not in self._includes and name not in self._nothing:
                 raise BadParameter(
-                    f"This cannot be included. {_known(self._includes)}", parameter="include"
+                    f"This cannot be included. {possible(self._includes)}", parameter="include"
                 )
         held = dict.fromkeys(name for name in names if name in self._includes)
         return tuple(name.replace("-", "_") for name in held)
@@ -138,7 +121,7 @@ class Query:
             column = self._sorts.get(name.removeprefix("-"))
             if column is None:
                 raise BadParameter(
-                    f"This cannot be sorted by. {_known(self._sorts)}", parameter="sort"
+                    f"This cannot be sorted by. {possible(self._sorts)}", parameter="sort"
                 )
             order.append(column.desc() if name.startswith("-") else column.asc())
         return order
@@ -152,100 +135,8 @@ class Query:
             raise BadParameter(f"This must be a number, 1{bounds}.", parameter=name)
         return int(text)
 
-    def _parse_filters(self) -> list[ColumnElement[Any]]:
-        found = []
-        for name, text in self.args.items():
-            if name == "filter":
-                found += [self._condition(item, name) for item in _json_filters(text)]
-            elif _family(name) == "filter":
-                values = text.split(",")
-                item = {"name": name[len("filter[") : -1], "op": "in", "val": values}
-                found.append(self._condition(item, name))
-        if len(found) > MOST_FILTERS:
-            raise BadParameter(f"At most {MOST_FILTERS} filters.", parameter="filter")
-        return found
-
-    def _condition(self, item: Any, parameter: str) -> ColumnElement[Any]:
-        if not isinstance(item, dict) or set(item) != {"name", "op", "val"}:
-            raise BadParameter("A filter has a name, an op and a val.", parameter=parameter)
-        column = self._filters.get(item["name"]) if isinstance(item["name"], str) else None
-        if column is None:
-            raise BadParameter(
-                f"This cannot be filtered by. {_known(self._filters)}", parameter=parameter
-            )
-        operator, value = item["op"], item["val"]
-        if operator in ("in", "in_") and isinstance(value, list) and len(value) <= MOST_VALUES:
-            return column.in_([_value(column, each, parameter) for each in value])
-        if not isinstance(operator, str) or operator not in _operators(column):
-            known = _known((*_operators(column), "in"))
-            raise BadParameter(f"There is no such comparison. {known}", parameter=parameter)
-        found: ColumnElement[Any] = OPERATORS[operator](column, _value(column, value, parameter))
-        return found
-
-
-def _operators(column: Any) -> list[str]:
-    kind = column.type.python_type
-    if kind is bool:
-        return [name for name in OPERATORS if name in OF_FLAGS]
-    return [name for name in OPERATORS if kind is str or name not in OF_TEXT]
-
 
 def _family(name: str) -> str | None:
     """Return JSON:API's parameter family that *name* belongs to, or means to."""
     stem = name.split("[", 1)[0]
     return stem if stem in FAMILIES else None
-
-
-def _known(names: Any) -> str:
-    return f"Possible: {', '.join(names)}." if names else "Nothing is possible here."
-
-
-def _json_filters(text: str) -> list[Any]:
-    try:
-        items = json.loads(text)
-    except (ValueError, RecursionError):
-        raise BadParameter("The filter is not JSON.", parameter="filter") from None
-    if isinstance(items, dict):
-        return [items]
-    if not isinstance(items, list):
-        raise BadParameter("The filter is a list of conditions.", parameter="filter")
-    return items
-
-
-def _value(column: Any, value: Any, parameter: str) -> Any:
-    """Return *value* as *column* wants it."""
-    wanted, read_text = READERS[column.type.python_type]
-    try:
-        if not isinstance(value, str | int | bool):
-            raise ValueError
-        return read_text(str(value))
-    except (KeyError, ValueError, OverflowError):
-        raise BadParameter(f"This must be {wanted}.", parameter=parameter) from None
-
-
-def _read_int(text: str) -> int:
-    if not ID.fullmatch(text) or int(text) > LARGEST_ID:
-        raise ValueError
-    return int(text)
-
-
-def _read_text(text: str) -> str:
-    if not text.isprintable() or len(text) > 255:
-        raise ValueError
-    return text
-
-
-def _read_moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError
-    return moment.astimezone(UTC)
-
-
-# What a column of a kind is compared with: how to say it, and how to read it.
-READERS: dict[type, tuple[str, Callable[[str], Any]]] = {
-    bool: ("true or false", lambda text: BOOLEANS[text.lower()]),
-    int: ("a number", _read_int),
-    str: ("text", _read_text),
-    datetime: ("a moment with its zone, such as 2027-01-31T10:00:00Z", _read_moment),
-}

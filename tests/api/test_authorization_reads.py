@@ -1,6 +1,7 @@
 """Reading links: who sees which, how much of it, and in which shape."""
 
 import json
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import text
@@ -246,6 +247,19 @@ def test_an_address_that_names_no_event_has_no_link(client, make, reference):
     response = client.get(f"/v1/events/{reference}/stripe-authorization")
 
     assert_error(response, 404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "status"),
+    [("a\\", 400), ("\\\\\\", 400), ("a\\\\", 200), ("a\\%", 200), ("%", 200)],
+)
+@pytest.mark.parametrize("operator", ["like", "ilike"])
+def test_a_pattern_must_not_end_in_the_middle_of_an_escape(client, make, operator, pattern, status):
+    wanted = json.dumps([{"name": "stripe-user-id", "op": operator, "val": pattern}])
+
+    response = client.as_(make.user()).get(f"/v1/stripe-authorizations?filter={quote(wanted)}")
+
+    assert response.status_code == status
 
 
 @pytest.mark.parametrize("operator", ["gt", "ge", "lt", "le", "like"])
