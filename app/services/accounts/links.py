@@ -38,7 +38,7 @@ def lock_accounts(session: Session, *accounts: AccountKey) -> None:
     if session.get_bind().dialect.name != "postgresql":
         return
     for number in sorted({_lock_number(account) for account in accounts}):
-        session.execute(LOCK, {"number": number})
+        session.connection().execute(LOCK, {"number": number})
 
 
 def _lock_number(account: AccountKey) -> int:

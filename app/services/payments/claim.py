@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.auth.policy import require_payment
 from app.clients.stripe import StripeConnect
-from app.db.clock import current_time, database_now
+from app.db.clock import current_time
 from app.db.transactions import transaction
 from app.errors import (
     Conflict,
@@ -25,23 +25,13 @@ from app.errors import (
     StripeNotConfigured,
 )
 from app.models import PaymentIntent, Setting, StripeAuthorization
-from app.services.events.queries import find_event
+from app.services.events.queries import find_event_with_link
 from app.services.events.views import FoundEvent
 from app.services.keyed_calls import Step, lease_end, next_step, retry_after
 from app.services.payments.request import PaymentRequest
 from app.services.platform.registration import Platform, platform_of
 
 # Built once: putting them together takes longer than running them.
-FACTS = (
-    select(Setting, StripeAuthorization, database_now())
-    .outerjoin(
-        StripeAuthorization,
-        (StripeAuthorization.event_id == bindparam("event_id"))
-        & (StripeAuthorization.livemode == (Setting.stripe_mode == "production")),
-    )
-    .where(Setting.id == 1)
-    .execution_options(populate_existing=True)
-)
 KNOWN = (
     select(PaymentIntent)
     .where(
@@ -117,8 +107,8 @@ def reclaim_payment(
 def _claim(
     session: Session, request: PaymentRequest, stripe: StripeConnect, reserve: Callable[[], Any]
 ) -> Claim | Created:
-    event = find_event(request.event, request.caller.for_payments(), field="event")
-    setting, link, now = session.execute(FACTS, {"event_id": event.id}).one()
+    caller = request.caller.for_payments()
+    event, setting, link, now = find_event_with_link(request.event, caller, field="event")
     require_payment(event.id, event.role, request.caller, livemode=setting.livemode)
     of_request = {"event_id": event.id, "key": request.idempotency_key}
     known = session.scalars(KNOWN, of_request).one_or_none()
