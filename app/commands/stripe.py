@@ -9,7 +9,6 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from app.commands.output import epilog, json_option, show_json, show_rows, tracked
-from app.security.crypto import SecretUnreadable
 from app.services.deauthorization import reconcile as reconciling
 from app.services.deauthorization.outbox import mark_done
 from app.services.mirror.reconcile import MirrorReport
@@ -52,12 +51,7 @@ def reconcile(due: bool, forget: tuple[str, ...], as_json: bool) -> None:
     number may run at once.
     """
     marked = {account_id: mark_done(account_id) for account_id in forget}
-    try:
-        report = reconciling.reconcile(
-            current_app.extensions["stripe"], only_due=due, track=tracked
-        )
-    except SecretUnreadable as error:
-        raise click.ClickException(str(error)) from None
+    report = reconciling.reconcile(current_app.extensions["stripe"], only_due=due, track=tracked)
     if as_json:
         show_json({**asdict(report), "marked_done": marked})
     else:

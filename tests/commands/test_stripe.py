@@ -144,7 +144,8 @@ class TestReconcile:
         result = run("reconcile")
 
         assert result.exit_code == 1
-        assert result.stderr.startswith("Error: ") and result.stderr.count("\n") == 1
+        (line,) = [each for each in result.stdout.splitlines() if "Needs a person" in each]
+        assert "settings.sealed_stripe_test_secret_key" in line
 
 
 class TestCheck:
