@@ -18,7 +18,7 @@ class Currency(Text):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         code = super()._deserialize(value, attr, data, **kwargs).upper()
-        if code not in CURRENCIES:
+        if code not in CURRENCIES or not value.isascii():
             raise ValidationError("This is not a known currency.")
         return code
 

@@ -13,7 +13,7 @@ from app.api.event_schema import Currency, to_event
 from app.auth.guard import current_caller
 from app.auth.policy import ORGANIZER
 from app.errors import Invalid
-from app.jsonapi.fields import WORDS, Flag, Moment, Text
+from app.jsonapi.fields import WORDS, Flag, Moment, Text, is_plain
 from app.jsonapi.resources import CollectionResource, DetailResource, Schema, check_id, dasherize
 from app.models import PaymentIntent
 from app.services.payments.cancel import cancel_payment
@@ -55,8 +55,10 @@ class Metadata(plain.Field[dict[str, str]]):
         for name, text in value.items():
             if not METADATA_NAME.fullmatch(name) or not name.isprintable() or name == OUR_METADATA:
                 raise ValidationError("A name has 1 to 40 characters and no brackets.")
-            if not isinstance(text, str) or len(text) > LONGEST_METADATA or "\0" in text:
+            if not isinstance(text, str) or len(text) > LONGEST_METADATA:
                 raise ValidationError(f"Each value is a text of at most {LONGEST_METADATA}.")
+            if not is_plain(text):
+                raise ValidationError("This contains characters that are not allowed.")
         return value
 
 

@@ -8,7 +8,10 @@ from flask.cli import with_appcontext
 from app.auth.service_tokens import SCOPES, create_token, list_tokens, revoke_token
 from app.commands.output import epilog, json_option, show_json, show_rows
 from app.db.transactions import transaction
+from app.db.types import LARGEST_ID
 from app.models import Event
+
+ID = click.IntRange(1, LARGEST_ID)
 
 
 @click.group("tokens")
@@ -33,7 +36,7 @@ def tokens() -> None:
     required=True,
     help="read: what coorganizers see. payments: create, read and cancel payments.",
 )
-@click.option("--event", "event_ids", type=int, multiple=True, help="Only for these events.")
+@click.option("--event", "event_ids", type=ID, multiple=True, help="Only for these events.")
 @click.option("--expires", "days", type=click.IntRange(1, 3650), help="After so many days.")
 @with_appcontext
 def create(
@@ -82,7 +85,7 @@ def list_(as_json: bool) -> None:
 
 
 @tokens.command("revoke", epilog=epilog("tokens revoke 3", exit_1="there is no such token"))
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=ID)
 @with_appcontext
 def revoke(number: int) -> None:
     """End a token at once, on every instance."""

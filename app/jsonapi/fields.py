@@ -30,9 +30,14 @@ class Text(fields.Str):
         text: str = super()._deserialize(value, attr, data, **kwargs)
         if len(text) > self.longest:
             raise ValidationError(f"This can have at most {self.longest} characters.")
-        if not text.isprintable() and any(map(_is_control, text)):
+        if not is_plain(text):
             raise ValidationError("This contains characters that are not allowed.")
         return text
+
+
+def is_plain(text: str) -> bool:
+    """Return whether *text* is what any database and any form takes."""
+    return text.isprintable() or not any(map(_is_control, text))
 
 
 def _is_control(character: str) -> bool:

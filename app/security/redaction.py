@@ -12,12 +12,12 @@ ELLIPSIS = "…"
 
 _TAIL = r"[\w*.+/=~%…-]*"
 # In text from outside every prefix counts, also in the middle of a word.
-_ANY_SECRET = re.compile(rf"(sk|rk|pk|rt|ac|whsec)_{_TAIL}")
+_ANY_SECRET = re.compile(rf"(sk|rk|pk|rt|ac|whsec|oest)_{_TAIL}")
 # Our own log lines and tracebacks hold words such as "start_thread": after a letter or digit, a
 # short prefix counts only if the rest looks like a token. The look-ahead is bounded, so that the
 # time stays linear.
 _OWN_SECRET = re.compile(
-    r"((?:sk|rk|pk)_(?=live_|test_)|whsec_|(?<![A-Za-z0-9])(?:sk|rk|pk|rt|ac)_"
+    r"((?:sk|rk|pk)_(?=live_|test_)|(?:whsec|oest)_|(?<![A-Za-z0-9])(?:sk|rk|pk|rt|ac)_"
     rf"|(?:sk|rk|pk|rt|ac)_(?=[a-z_]{{0,80}}[A-Z0-9])){_TAIL}"
 )
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}

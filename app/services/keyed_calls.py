@@ -13,10 +13,11 @@ from math import ceil
 from typing import Literal, Protocol, TypeVar
 
 from app.clients.stripe import AccountNotConnected, ListPage
-from app.errors import StripeError
+from app.errors import StripeError, StripeUnreadable
 
 REPEATABLE = timedelta(hours=23)  # Stripe keeps idempotency keys for 24
 CLOCK_SKEW = timedelta(minutes=10)  # at most, between our clock and Stripe's
+MOST_PAGES = 1000  # of a hundred each
 LEASE = timedelta(seconds=10)  # beyond the time that Stripe has to answer
 
 Step = Literal["wait", "ask", "look-up"]
@@ -69,14 +70,18 @@ def find_listed(
     """
     Return what carries *reference* as *name* in its metadata; None if no page lists it.
 
-    *fetch_page* takes a cursor, None for the first page.
+    *fetch_page* takes a cursor, None for the first page. Raises StripeUnreadable for a list without
+    an end.
     """
     cursor = None
-    while True:
+    for _ in range(MOST_PAGES):
         page = fetch_page(cursor)
         for item in page.items:
             if item.metadata.get(name) == reference:
                 return item
-        cursor = page.cursor
-        if cursor is None:
+        if page.cursor is None:
             return None
+        if page.cursor == cursor:
+            break
+        cursor = page.cursor
+    raise StripeUnreadable("Stripe's list does not end. Please try again later.")

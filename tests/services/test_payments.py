@@ -1,5 +1,6 @@
 """Payments that Stripe's answer did not reach, and payments that go on at Stripe."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -238,6 +239,55 @@ class TestWithoutAccess:
         assert [link.account_status for link in links()] == ["unknown"]
 
 
+def test_an_answer_that_was_asked_for_earlier_changes_nothing(pay):
+    pay()
+    payment = the_payment()
+    id_, asked = payment.id, payment.checked_at + timedelta(seconds=5)
+    paid = StripeIntent(
+        intent_id=payment.stripe_payment_intent_id,
+        status="succeeded",
+        amount=payment.amount,
+        currency=payment.currency,
+        livemode=False,
+        created_at=payment.created_at,
+        metadata={},
+    )
+    record_intent(id_, paid, asked)
+
+    late = replace(paid, status="requires_payment_method")
+    shown = record_intent(id_, late, asked - timedelta(seconds=1))
+
+    assert (shown.status, the_payment().stripe_status) == ("succeeded", "succeeded")
+
+
+def test_what_a_repeated_creation_says_is_as_old_as_the_first(unclear, pay):
+    unclear("close-after-commit", minutes=1)
+
+    assert pay().status_code == 201
+    assert the_payment().checked_at == the_payment().first_sent_at
+
+
+def test_that_a_person_is_needed_is_not_forgotten(unclear, pay, stripe, account):
+    unclear("500-after", hours=23, minutes=30)
+    stripe.disconnect(account)
+    pay()
+    stripe.connect(account)
+    stripe.fault("500-before", on="list-payment-intents")
+
+    assert pay().status_code == 502
+    assert the_payment().needs_person
+
+
+def test_unclear_payments_of_a_mode_without_a_key_need_a_person(unclear, reconcile):
+    unclear("close-after-request")
+    with transaction() as session:
+        session.get_one(Setting, 1).stripe_test_secret_key = None
+
+    report = reconcile()
+
+    assert [each for each in report.problems if "no secret key of that mode" in each]
+
+
 class TestAnotherPlatform:
     @pytest.fixture(name="switch")
     def _switch(self, stripe, account):
@@ -293,7 +343,7 @@ def test_an_answer_about_another_payment_changes_nothing(pay, make, event, is_ma
     )
 
     with pytest.raises(StripeUnreadable):
-        record_intent(other, theirs)
+        record_intent(other, theirs, paid.checked_at)
 
     db.session.rollback()
     row = db.session.get_one(PaymentIntent, other)
@@ -351,6 +401,27 @@ class TestWebhooks:
 
         assert response.status_code == 200
         assert the_payment().stripe_payment_intent_id == made["id"]
+
+    def test_with_a_key_that_has_no_access_for_now_the_event_is_to_come_again(
+        self, pay, deliver, stripe, account, platform
+    ):
+        intent = pay().json["data"]["attributes"]["stripe-payment-intent-id"]
+        with transaction() as session:
+            other = stripe.other_platform()["secret_key"]
+            session.get_one(Setting, 1).stripe_test_secret_key = other
+
+        assert deliver(happened("succeeded", account, intent)).status_code == 503
+
+    def test_another_intent_with_our_metadata_does_not_take_the_place_of_ours(
+        self, pay, deliver, stripe, account
+    ):
+        pay()
+        (made,) = made_at(stripe)
+        event = happened("succeeded", account, "pi_copied", metadata=made["metadata"])
+
+        assert deliver(event).status_code == 200
+        assert the_payment().stripe_payment_intent_id == made["id"]
+        assert stripe.asked(f"{CREATE}/pi_copied") == []
 
     def test_an_event_counts_once(self, pay, deliver, stripe, account):
         intent = pay().json["data"]["attributes"]["stripe-payment-intent-id"]

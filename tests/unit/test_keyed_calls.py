@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.clients.stripe import ListedAccount, ListPage
+from app.errors import StripeUnreadable
 from app.services.keyed_calls import find_listed, next_step, retry_after
 
 NOW = datetime(2027, 5, 1, 12, tzinfo=UTC)
@@ -51,3 +52,10 @@ def test_an_object_is_found_on_whichever_page_it_stands(name, found):
 def test_what_no_page_lists_is_not_found():
     assert find_listed(PAGES.get, "ours", "d") is None
     assert find_listed(PAGES.get, "theirs", "a") is None
+
+
+def test_a_list_without_an_end_is_given_up():
+    page = ListPage(listed("other"), "acct_other")
+
+    with pytest.raises(StripeUnreadable):
+        find_listed(lambda cursor: page, "ours", "mine")

@@ -40,6 +40,12 @@ def test_a_failure_frees_the_key_only_where_stripe_demonstrably_knows_nothing(er
     assert judge_failure(error, was_sent_before=True) == later
 
 
+def test_a_refusal_to_list_payments_says_nothing_about_one():
+    verdict = judge_failure(StripeRefused("no"), was_sent_before=True, is_look_up=True)
+
+    assert verdict == Verdict("unclear")
+
+
 def test_a_payment_is_lost_after_a_day_and_not_before():
     assert not is_lost(ago(hours=23, minutes=59), NOW)
     assert is_lost(ago(hours=24, seconds=1), NOW)

@@ -21,10 +21,11 @@ def denied(
     Raises StripeBusy.
     """
     status.refresh(account.account_id, account.livemode, stripe, unless_since=read_time())
-    if isinstance(error, AccountNotConnected) and not _is_linked(account):
+    if isinstance(error, AccountNotConnected) and not is_linked(account):
         return NotLinked("The Stripe account of this payment is no longer connected.")
     return answer_for(error)
 
 
-def _is_linked(account: AccountKey) -> bool:
+def is_linked(account: AccountKey) -> bool:
+    """Return whether any event is linked to *account*."""
     return bool(read(select(StripeAuthorization.id).where(is_link_to(account)).limit(1)))

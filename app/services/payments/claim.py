@@ -48,7 +48,11 @@ UNDER_WAY = "This payment is being created right now. Please try again in a mome
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to call Stripe about one payment, until the lease ends."""
+    """
+    The right to call Stripe about one payment, until the lease ends.
+
+    *sent_at* is when Stripe was first asked, which is as old as the answer to a repetition may be.
+    """
 
     payment_id: int
     step: Step
@@ -59,6 +63,7 @@ class Claim:
     parameters: Mapping[str, str]
     name: str
     sent_before: datetime | None
+    sent_at: datetime
     claimed_until: datetime
 
 
@@ -235,6 +240,7 @@ def _take(
         parameters=json.loads(row.parameters),
         name=row.stripe_key,
         sent_before=sent_before,
+        sent_at=row.first_sent_at,
         claimed_until=until,
     )
 

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.clients.stripe import PaymentIntent as StripeIntent
-from app.db.clock import current_time, database_now
+from app.db.clock import current_time
 from app.db.transactions import transaction
 from app.errors import ServiceError, StripeUnreadable
 from app.models import PaymentIntent, Setting
@@ -24,7 +24,7 @@ LOST = (
 )
 
 LOCKED = (
-    select(PaymentIntent, Setting, database_now())
+    select(PaymentIntent, Setting)
     .join(Setting, Setting.id == 1)
     .where(PaymentIntent.id == bindparam("payment_id"))
     .with_for_update(of=PaymentIntent)
@@ -32,14 +32,15 @@ LOCKED = (
 )
 
 
-def record_intent(payment_id: int, intent: StripeIntent) -> PaymentView:
+def record_intent(payment_id: int, intent: StripeIntent, asked_at: datetime) -> PaymentView:
     """
-    Write what Stripe has just said about the payment; return how it is now. Idempotent.
+    Write what Stripe said about the payment, which was asked at *asked_at* by the database's
+    clock; return how it is now. Idempotent.
 
     Raises StripeUnreadable if Stripe names the intent of another payment.
     """
     with suppress(IntegrityError), transaction() as session:
-        row, setting = apply_intent(session, payment_id, intent)
+        row, setting = apply_intent(session, payment_id, intent, asked_at)
         if row.stripe_payment_intent_id == intent.intent_id:
             return to_view(row, setting)
     log.error("intent of another payment", payment=payment_id, intent=intent.intent_id)
@@ -47,17 +48,16 @@ def record_intent(payment_id: int, intent: StripeIntent) -> PaymentView:
 
 
 def apply_intent(
-    session: Session, payment_id: int, intent: StripeIntent, asked_at: datetime | None = None
+    session: Session, payment_id: int, intent: StripeIntent, asked_at: datetime
 ) -> tuple[PaymentIntent, Setting]:
     """
-    Write what Stripe said at *asked_at* (just now if None), unless a later answer is there.
+    Write what Stripe said when it was asked at *asked_at*, unless it was asked later.
 
     A payment has one intent, ever, so an answer about another one changes nothing.
     Returns the row, and the settings that it is shown with. A payment that was given up is taken
     back: Stripe has it all the same. The client secret is not stored.
     """
-    row, setting, now = session.execute(LOCKED, {"payment_id": payment_id}).one()
-    asked_at = asked_at or now
+    row, setting = session.execute(LOCKED, {"payment_id": payment_id}).one()
     is_late = row.checked_at is not None and row.checked_at > asked_at
     if is_late or row.stripe_payment_intent_id not in (None, intent.intent_id):
         return row, setting
@@ -74,7 +74,11 @@ def complete_failed(claim: Claim, error: Failure) -> Verdict:
 
     A payment of which Stripe demonstrably knows nothing leaves no row behind, so its key is free.
     """
-    verdict = judge_failure(error, was_sent_before=claim.sent_before is not None)
+    verdict = judge_failure(
+        error,
+        was_sent_before=claim.sent_before is not None,
+        is_look_up=claim.step == "look-up",
+    )
     told = answer_for(error)
     with transaction() as session:
         row = session.get(
@@ -88,7 +92,7 @@ def complete_failed(claim: Claim, error: Failure) -> Verdict:
         row.claimed_until = None
         row.first_sent_at = claim.sent_before or row.first_sent_at
         row.has_saved_fault |= verdict.has_saved_fault
-        row.needs_person = verdict.needs_person
+        row.needs_person |= verdict.needs_person
         row.error_status, row.error_code = told.status, told.code
         if verdict.ending == "refused":
             _remember(row, told)

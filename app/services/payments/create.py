@@ -11,6 +11,7 @@ from functools import partial
 
 from app.clients.stripe import AccountNotConnected, StripeConnect
 from app.clients.stripe import PaymentIntent as StripeIntent
+from app.db.reads import read_time
 from app.errors import ServiceError, StripeError, StripeRejectedPlatform
 from app.services.accounts.links import AccountKey
 from app.services.events.theirs import confirm_event
@@ -65,11 +66,13 @@ def resume_payment(payment_id: int, stripe: StripeConnect) -> bool:
 
 def pursue(claim: Claim, stripe: StripeConnect) -> PaymentView:
     """Ask Stripe as *claim* says, record the outcome, and return it with the client secret."""
+    asked_at = read_time() if claim.step == "look-up" else claim.sent_at
     try:
         intent = look_up(claim, stripe) if claim.step == "look-up" else _ask(claim, stripe)
     except (StripeError, AccountNotConnected) as error:
         raise _close(claim, error, stripe) from None
-    payment: PaymentView = persist(partial(record_intent, claim.payment_id, intent), stripe.waiting)
+    record = partial(record_intent, claim.payment_id, intent, asked_at)
+    payment: PaymentView = persist(record, stripe.waiting)
     return replace(payment, client_secret=intent.client_secret)
 
 
@@ -93,6 +96,7 @@ def _close(claim: Claim, error: Failure, stripe: StripeConnect) -> ServiceError:
 
 def _show_again(created: Created, stripe: StripeConnect) -> PaymentView:
     """Return a payment that was created before, with its client secret as Stripe has it."""
+    asked_at = read_time()
     try:
         intent = stripe.read_payment_intent(
             created.intent_id,
@@ -103,5 +107,5 @@ def _show_again(created: Created, stripe: StripeConnect) -> PaymentView:
     except (AccountNotConnected, StripeRejectedPlatform) as error:
         account = AccountKey(created.account_id, created.livemode)
         raise denied(account, error, stripe) from None
-    payment = record_intent(created.payment_id, intent)
+    payment = record_intent(created.payment_id, intent, asked_at)
     return replace(payment, client_secret=intent.client_secret)

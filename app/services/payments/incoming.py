@@ -11,6 +11,7 @@ from app.errors import StripeError, Unavailable
 from app.models import PaymentIntent
 from app.security.logs import log
 from app.services.deauthorization.events import StripeEvent
+from app.services.payments.access import is_linked
 from app.services.payments.complete import apply_intent
 from app.services.payments.request import OUR_METADATA
 from app.services.platform.registration import read_platform
@@ -48,7 +49,8 @@ def _find(event: StripeEvent) -> int | None:
             row.livemode == event.account.livemode,
             or_(
                 row.stripe_payment_intent_id == event.object_id,
-                row.stripe_key == str(event.metadata.get(OUR_METADATA, "")),
+                row.stripe_payment_intent_id.is_(None)
+                & (row.stripe_key == str(event.metadata.get(OUR_METADATA, ""))),
             ),
         )
     )
@@ -56,7 +58,7 @@ def _find(event: StripeEvent) -> int | None:
 
 
 def _ask(event: StripeEvent, stripe: StripeConnect) -> StripeIntent | None:
-    """Return the payment as Stripe describes it; None if the account is disconnected."""
+    """Return the payment as Stripe describes it; None if the account is no longer linked."""
     livemode = event.account.livemode
     try:
         return stripe.read_payment_intent(
@@ -67,6 +69,8 @@ def _ask(event: StripeEvent, stripe: StripeConnect) -> StripeIntent | None:
             timeout=CONFIRMING,
         )
     except AccountNotConnected:
+        if is_linked(event.account):  # the key may be another platform's, for a moment
+            raise Unavailable from None
         return None
     except StripeError as error:
         log.warning(

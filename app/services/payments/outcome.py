@@ -30,15 +30,15 @@ class Verdict:
     needs_person: bool = False
 
 
-def judge_failure(error: Failure, *, was_sent_before: bool) -> Verdict:
+def judge_failure(error: Failure, *, was_sent_before: bool, is_look_up: bool = False) -> Verdict:
     """
     Return how a payment ends whose creation failed with *error*.
 
     Where an earlier request may have made it, neither a refusal of our access nor a request that
-    did not leave says anything about that one.
+    did not leave says anything about that one; nor does a refusal to list payments.
     """
     if isinstance(error, StripeRefused):
-        return Verdict("refused")
+        return Verdict("unclear" if is_look_up else "refused")
     if isinstance(error, AccountNotConnected | StripeRejectedPlatform):
         return Verdict("unclear", needs_person=True) if was_sent_before else Verdict("gone")
     if not error.sent:

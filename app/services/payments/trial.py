@@ -4,6 +4,7 @@ from functools import partial
 
 from app.auth.policy import Caller
 from app.clients.stripe import AccountNotConnected, StripeConnect
+from app.db.reads import read_time
 from app.errors import Forbidden, Invalid, StripeRejectedPlatform
 from app.extensions import db
 from app.models import PaymentIntent
@@ -59,7 +60,7 @@ def send_test_payment(
 def _confirm(payment: PaymentView, stripe: StripeConnect, return_url: str) -> PaymentView:
     row = db.session.get_one(PaymentIntent, payment.id)
     intent_id, account_id = row.stripe_payment_intent_id, row.stripe_user_id
-    platform = read_platform(livemode=False)
+    platform, asked_at = read_platform(livemode=False), read_time()
     try:
         intent = stripe.confirm_payment_intent(
             intent_id or "",
@@ -71,5 +72,6 @@ def _confirm(payment: PaymentView, stripe: StripeConnect, return_url: str) -> Pa
         )
     except (AccountNotConnected, StripeRejectedPlatform) as error:
         raise denied(AccountKey(account_id, livemode=False), error, stripe) from None
-    paid: PaymentView = persist(partial(record_intent, payment.id, intent), stripe.waiting)
+    record = partial(record_intent, payment.id, intent, asked_at)
+    paid: PaymentView = persist(record, stripe.waiting)
     return paid

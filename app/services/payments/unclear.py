@@ -3,14 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.clients.stripe import StripeConnect
 from app.db.clock import database_now
 from app.db.reads import read
 from app.errors import ServiceError, StripeBusy
-from app.models import PaymentIntent
+from app.models import PaymentIntent, Setting
 from app.services.payments.create import resume_payment
 
 DUE_AFTER = timedelta(minutes=5)  # until then the caller's own next request is quicker
@@ -74,4 +75,18 @@ def find_problems() -> list[str]:
         f" and Stripe does not let us look: {each.error_code}. Check the platform's keys with"
         " 'stripe check', and look for the payment in the account's dashboard."
         for each in found
+    ] + _without_key()
+
+
+def _without_key() -> list[str]:
+    """Return a sentence for each mode that has unclear payments and no key to ask about them."""
+    row = PaymentIntent
+    unclear = select(row.livemode, func.count().label("count")).where(row.outcome.is_(None))
+    stored = select(Setting.sealed_stripe_secret_key, Setting.sealed_stripe_test_secret_key)
+    keys: Any = read(stored)[0]
+    return [
+        f"{each.count} payments in {'live' if each.livemode else 'test'} mode are unclear, and the"
+        " settings have no secret key of that mode to ask Stripe with."
+        for each in read(unclear.group_by(row.livemode))
+        if keys[0 if each.livemode else 1] is None
     ]
