@@ -15,7 +15,7 @@ from config import ConfigError
 
 
 def _create_app() -> Flask:
-    app = create_app()
+    app = create_app(is_serving=False)
     bind_migrations(app)
     return app
 

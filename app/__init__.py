@@ -29,15 +29,17 @@ from app.web.console import Console
 from config import Config, load_config
 
 
-def create_app(config: Config | None = None) -> Flask:
+def create_app(config: Config | None = None, *, is_serving: bool = True) -> Flask:
     """
     Return the WSGI application for *config* (default: what the environment says).
 
-    Raises ConfigError if the configuration cannot be used.
+    One that serves warns of settings that are rarely wanted. Raises ConfigError if the
+    configuration cannot be used.
     """
     config = config or load_config()
     configure_logging(config.log_level, config.log_format)
-    warnings_at_start.warn(config)
+    if is_serving:
+        warnings_at_start.warn(config)
     app = Application(__name__, static_folder=None, template_folder="web/templates")
     app.extensions["config"] = config
     app.extensions["cipher"] = Cipher(config.encryption_keys)

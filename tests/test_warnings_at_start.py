@@ -7,6 +7,7 @@ from app import create_app
 from app.telemetry import warnings_at_start
 from config import load_config
 from tests.conftest import SECRETS
+from tests.processes import run_manage
 
 FINE = {
     "APP_ENV": "production",
@@ -66,3 +67,11 @@ def test_it_is_said_that_keys_go_to_somebody_else_than_stripe(warnings_of, name)
 
 def test_outside_production_nothing_is_said(warnings_of):
     assert warnings_of(APP_ENV="development", REDIS_URL="", STRIPE_REQUIRE_STATE="false") == []
+
+
+def test_commands_start_in_silence(tmp_path):
+    env = {**FINE, "REDIS_URL": "", "DATABASE_URL": f"sqlite:///{tmp_path / 'app.db'}"}
+
+    done = run_manage("db", "upgrade", env=env)
+
+    assert (done.returncode, "REDIS_URL" in done.stderr) == (0, False)

@@ -157,7 +157,8 @@ def disconnect_now(event: str, authorization: str) -> ResponseReturnValue:
     found = read_event(event, current_caller())
     require(found.role, DISCONNECT)
     link = found.stripe_authorization
-    if link is None or str(link.id) != authorization:
+    shown = request.form.get("account")
+    if link is None or str(link.id) != authorization or shown not in (None, link.stripe_user_id):
         flash("This account is not connected any more.", "good")
         return redirect(f"/events/{found.identifier}", 303)
     try:

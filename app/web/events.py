@@ -19,7 +19,7 @@ from app.services.events.queries import list_own_events, read_event
 from app.services.events.views import EventView
 from app.web.forms import Form, MomentField, choices, required
 from app.web.paging import Pages, page_number
-from app.web.wording import zone_of
+from app.web.wording import at, zone_of
 
 PER_PAGE = 20
 NOT_THERE = "The clocks of this time zone skip this time. Choose another one."
@@ -47,6 +47,7 @@ class EventForm(Form):
     is_published = BooleanField("Published")
     form = HiddenField()
 
+    before: EventView | None = None  # the event that is changed
     timezone_known = AnyOf(TIME_ZONES, message="This is not a known time zone.")
 
     def validate_timezone(self, field: SelectField) -> None:
@@ -69,9 +70,19 @@ class EventForm(Form):
         }
 
     def _moment(self, name: str) -> datetime:
-        """Return a time by the clocks of the event's place as a moment."""
+        """
+        Return a time by the clocks of the event's place as a moment.
+
+        One that was not changed stays to the second, and is not moved where the clocks show it
+        twice.
+        """
         local: datetime = self[name].data
         zone = zone_of(self.timezone.data)
+        if self.before is not None and self.before.timezone == self.timezone.data:
+            stored: datetime = getattr(self.before, name)
+            shown = at(zone, stored).replace(tzinfo=None)
+            if local.replace(second=0) == shown.replace(second=0, microsecond=0):
+                return stored
         try:
             moment = local.replace(tzinfo=zone).astimezone(UTC)
             if moment.astimezone(zone).replace(tzinfo=None) == local:
@@ -110,6 +121,7 @@ def edit(event: str) -> ResponseReturnValue:
     found = read_event(event, current_caller())
     require(found.role, EDIT_EVENT)
     form = EventForm(data=_facts(found))
+    form.before = found
     if request.method == "GET":
         return _show_form(form, found)
     changed = _save(
@@ -126,8 +138,8 @@ def _facts(event: EventView) -> dict[str, Any]:
     return {
         "name": event.name,
         "timezone": event.timezone,
-        "starts_at": event.starts_at.astimezone(zone),
-        "ends_at": event.ends_at.astimezone(zone),
+        "starts_at": at(zone, event.starts_at),
+        "ends_at": at(zone, event.ends_at),
         "payment_currency": event.payment_currency or "",
         "can_pay_by_stripe": event.can_pay_by_stripe,
         "is_published": event.state == "published",

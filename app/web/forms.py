@@ -9,8 +9,10 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired
 
 from app.errors import ManyInvalid, ServiceError
+from app.jsonapi.fields import is_plain
 
 REQUIRED = "This is required."
+NOT_PLAIN = "This contains characters that are not allowed."
 NO_MOMENT = "Enter a date and a time."
 
 
@@ -19,6 +21,15 @@ class Form(FlaskForm):
 
     class Meta(FlaskForm.Meta):
         csrf = False
+
+    def validate(self, *args: Any, **kwargs: Any) -> bool:
+        """Refuse what no database takes at the field where it was sent, and what the form does."""
+        is_valid: bool = super().validate(*args, **kwargs)
+        for field in self._fields.values():
+            if isinstance(field.data, str) and not is_plain(field.data):
+                field.errors = [*field.errors, NOT_PLAIN]
+                is_valid = False
+        return is_valid
 
     def take(self, error: ServiceError) -> bool:
         """Put *error* at the field that it is about; False if it is about none of them."""

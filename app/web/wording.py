@@ -104,7 +104,7 @@ def _ago(count: int, unit: str) -> str:
 def dates_of(event: Any) -> Markup:
     """Return when *event* takes place, by the clocks of its time zone."""
     zone = zone_of(event.timezone)
-    starts, ends = event.starts_at.astimezone(zone), event.ends_at.astimezone(zone)
+    starts, ends = at(zone, event.starts_at), at(zone, event.ends_at)
     if starts.date() == ends.date():
         said = f"{_day(starts)}, {starts:%H:%M} – {ends:%H:%M}"
     else:
@@ -115,6 +115,14 @@ def dates_of(event: Any) -> Markup:
 
 def _day(moment: datetime) -> str:
     return f"{moment:%A}, {moment.day} {moment:%B %Y}"
+
+
+def at(zone: ZoneInfo, moment: datetime) -> datetime:
+    """Return *moment* by the clocks of *zone*; as it is where their calendar has no such day."""
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment
 
 
 def zone_of(name: str) -> ZoneInfo:

@@ -1,11 +1,14 @@
 """What every page keeps: who may see it, its policy, its refusals, and what is not on it."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.extensions import db
+from app.models import Event, StripeAuthorization
 from app.web.assets import asset_url
-from tests.databases import on_sqlite
+from tests.databases import on_both, on_sqlite
 from tests.web.pages import words
 
 pytestmark = on_sqlite
@@ -238,3 +241,77 @@ def test_links_that_need_attention_come_first_with_what_to_do(browser, make):
     assert said.index("Bad") < said.index("Good")
     assert "Ask the organizer to finish what Stripe asks for" in said
     assert "Bad" not in words(browser.get("/admin/links?state=active"))
+
+
+@pytest.mark.parametrize(
+    "moments",
+    [
+        ("9999-12-31T20:00:00+00:00", "9999-12-31T21:00:00+00:00", "Asia/Tokyo"),
+        ("0001-01-01T00:00:00+00:00", "0001-01-01T01:00:00+00:00", "America/New_York"),
+    ],
+)
+@pytest.mark.parametrize("page", ["/events", "/events/{}", "/events/{}/edit"])
+def test_an_event_at_the_edge_of_the_calendar_has_pages(browser, make, moments, page):
+    starts, ends, zone = moments
+    owner = make.user()
+    event = make.event(
+        owner,
+        starts_at=datetime.fromisoformat(starts),
+        ends_at=datetime.fromisoformat(ends),
+        timezone=zone,
+    )
+
+    assert browser.as_(owner).get(page.format(event.identifier)).status_code == 200
+
+
+@on_both
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/events/new", EVENT | {"name": "a\0b"}),
+        ("team", {"email": "a\0@x.example", "role": "owner"}),
+    ],
+)
+def test_characters_that_no_database_takes_are_refused_at_the_field(browser, make, path, fields):
+    owner = make.user()
+    event = make.event(owner)
+    address = path if path.startswith("/") else f"/events/{event.identifier}/{path}"
+
+    answer = browser.as_(owner).send(address, fields)
+
+    assert answer.status_code == 422
+    assert "This contains characters that are not allowed." in answer.text
+
+
+def test_times_that_were_not_changed_stay_to_the_second(browser, make):
+    """The clocks of Berlin show half past two twice that night."""
+    second = datetime(2027, 10, 31, 1, 30, 20, tzinfo=UTC)
+    owner = make.user()
+    event = make.event(owner, starts_at=second, ends_at=second + timedelta(hours=9))
+    facts = EVENT | {"starts_at": "2027-10-31T02:30", "ends_at": "2027-10-31T11:30"}
+
+    assert browser.as_(owner).send(f"/events/{event.identifier}/edit", facts).status_code == 303
+
+    db.session.expire_all()
+    assert db.session.get_one(Event, event.id).starts_at == second
+    facts["starts_at"] = "2027-10-31T04:00"
+    browser.send(f"/events/{event.identifier}/edit", facts)
+    db.session.expire_all()
+    assert db.session.get_one(Event, event.id).starts_at == second.replace(
+        hour=3, minute=0, second=0
+    )
+
+
+def test_only_the_account_that_was_shown_is_disconnected(browser, make):
+    owner = make.user()
+    event = make.event(owner)
+    link = make.link(event)
+    address = f"/events/{event.identifier}/disconnect/{link.id}"
+
+    said = browser.as_(owner).send(address, {"account": "acct_before"})
+
+    assert "not connected any more" in words(browser.get(said.location))
+    db.session.expire_all()
+    assert db.session.get(StripeAuthorization, link.id) is not None
+    page = browser.get(f"/events/{event.identifier}/disconnect").text
+    assert f'name="account" value="{link.stripe_user_id}"' in page
