@@ -61,6 +61,20 @@ def the_payment():
     return payment
 
 
+def described(payment, **changes):
+    """The payment's intent, as Stripe might describe it."""
+    facts = {
+        "intent_id": payment.stripe_payment_intent_id,
+        "status": "succeeded",
+        "amount": payment.amount,
+        "currency": payment.currency,
+        "livemode": False,
+        "created_at": payment.created_at,
+        "metadata": {},
+    }
+    return StripeIntent(**facts | changes)
+
+
 def links():
     db.session.rollback()
     return db.session.query(StripeAuthorization).all()
@@ -243,15 +257,7 @@ def test_an_answer_that_was_asked_for_earlier_changes_nothing(pay):
     pay()
     payment = the_payment()
     id_, asked = payment.id, payment.checked_at + timedelta(seconds=5)
-    paid = StripeIntent(
-        intent_id=payment.stripe_payment_intent_id,
-        status="succeeded",
-        amount=payment.amount,
-        currency=payment.currency,
-        livemode=False,
-        created_at=payment.created_at,
-        metadata={},
-    )
+    paid = described(payment)
     record_intent(id_, paid, asked)
 
     late = replace(paid, status="requires_payment_method")
@@ -332,15 +338,7 @@ def test_an_answer_about_another_payment_changes_nothing(pay, make, event, is_ma
         with transaction() as session:
             session.get_one(PaymentIntent, other).stripe_payment_intent_id = None
     before = db.session.get_one(PaymentIntent, other).stripe_payment_intent_id
-    theirs = StripeIntent(
-        intent_id="pi_of_nobody_here" if is_made else paid.stripe_payment_intent_id,
-        status="succeeded",
-        amount=paid.amount,
-        currency=paid.currency,
-        livemode=False,
-        created_at=paid.created_at,
-        metadata={},
-    )
+    theirs = described(paid, **{"intent_id": "pi_of_nobody_here"} if is_made else {})
 
     with pytest.raises(StripeUnreadable):
         record_intent(other, theirs, paid.checked_at)
