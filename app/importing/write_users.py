@@ -100,7 +100,7 @@ def _update(
     result: Mapped,
     ours: Mapping[str, Any],
     digests: str,
-    holders: Mapping[str, int],
+    holders: dict[str, int],
 ) -> None:
     """
     Bring what has changed there since.
@@ -113,6 +113,8 @@ def _update(
         remarks.append(Remark("address-taken", "its new address belongs to another user here"))
     untouched = () if ours["password_changed_at"] else ("password_hash",)
     merged = merge(FIELDS, result.values, ours, digests, run.digester, held, untouched)
+    if "email" in merged.changes:
+        holders[merged.changes["email"]] = user_id
     if merged.changes:
         run.session.connection().execute(
             update(User.__table__).where(User.id == user_id).values(_changes(merged.changes, run))

@@ -103,6 +103,18 @@ def test_what_changed_there_comes(came, bring):
     assert bring().output.count("updated") == 0
 
 
+@on_both
+def test_of_two_addresses_that_became_the_same_one_comes(came, bring):
+    came.change("users", 1, _email="same@example.com")
+    came.change("users", 2, _email=" same@example.com")
+
+    found = bring()
+
+    assert row(User, 1).email == "same@example.com"
+    assert row(User, 2).email == "friend@example.com"
+    assert found.reason("users", 2) == "address-taken"
+
+
 def test_what_changed_here_stays_and_the_rest_of_its_row_still_comes(came, bring):
     change(Event, 1, name="Named here")
     change(User, 2, is_blocked=True)
