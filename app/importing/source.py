@@ -16,7 +16,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import make_dsn, parse_dsn
 
 from app.clients.hang_up import hang_up_after
-from app.importing.columns import Columns, find_missing
+from app.importing.columns import OPTIONAL, Columns, find_missing
 from app.importing.facts import (
     EventFacts,
     LinkFacts,
@@ -44,6 +44,12 @@ SESSION = (
 COLUMNS = (
     "SELECT table_name, column_name FROM information_schema.columns"
     " WHERE table_schema = ANY(current_schemas(false))"
+)
+# Tables that not every version has must not be taken for missing where they may not be read.
+HIDDEN = (
+    "SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+    f" WHERE nspname = ANY(current_schemas(false)) AND relname IN {OPTIONAL}"
+    " AND NOT has_any_column_privilege(pg_class.oid, 'SELECT') ORDER BY relname"
 )
 
 
@@ -197,7 +203,7 @@ class Source:
         for table, column in self.rows(COLUMNS):
             found.setdefault(table, set()).add(column)
         columns = {table: frozenset(names) for table, names in found.items()}
-        missing = find_missing(columns)
+        missing = find_missing(columns) + [table for (table,) in self.rows(HIDDEN)]
         if missing:
             raise SourceError(
                 "This is not a database of Open Event Server that is understood."

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from app.db.types import FIRST_OWN_ID
 from app.importing import target
 from app.importing.facts import LinkFacts, Mapped, Refused, Remark, Unreadable
 from app.importing.link_rows import (
@@ -57,6 +58,8 @@ def write_links(run: Run, batch: Sequence[LinkFacts | Unreadable], platform: Lin
         if link_id in known:
             if link_id in ours:  # one that was disconnected here stays so
                 _update(run, ours[link_id], result, known[link_id])
+        elif link_id in ours and link_id >= FIRST_OWN_ID:
+            continue  # made here, and mirrored there
         elif isinstance(result, Refused):
             run.report.refuse(TABLE, link_id, result.remark)
         elif refusal := _find_obstacle(link_id, result, ours, held, imported_events):

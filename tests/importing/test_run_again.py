@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app.db.transactions import transaction
+from app.db.types import FIRST_OWN_ID
 from app.extensions import db
 from app.models import (
     AuditEntry,
@@ -101,6 +102,18 @@ def test_what_changed_there_comes(came, bring):
     assert row(StripeAuthorization, 3).event_id == 3
     assert "users: 1 updated" in found.output
     assert bring().output.count("updated") == 0
+
+
+def test_a_link_made_here_and_mirrored_there_is_nothing_to_import(came, bring, make):
+    event = row(Event, 1)
+    own = make.link(event, id=FIRST_OWN_ID, stripe_user_id="acct_ours")
+    came.execute("DELETE FROM stripe_authorizations")
+    came.add_link(own.id, 1)
+
+    found = bring()
+
+    assert found.status == 0, found.output
+    assert "id-out-of-range" not in found.output
 
 
 @on_both

@@ -115,6 +115,23 @@ def test_a_role_that_may_not_read_is_an_error_that_says_so(open_event, bring, po
     assert "not readable for this role" in found.output
 
 
+def test_tables_of_groups_that_may_not_be_read_are_not_taken_for_missing(
+    open_event, bring, postgres_server
+):
+    open_event.add_user(1, "owner@example.com")
+    open_event.execute("DROP ROLE IF EXISTS halfblind")
+    open_event.execute("CREATE ROLE halfblind LOGIN PASSWORD 'canary'")
+    open_event.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO halfblind")
+    open_event.execute("REVOKE SELECT ON groups, users_groups_roles FROM halfblind")
+    url = open_event.url.replace(f"postgres:{postgres_server.password}", "halfblind:canary")
+
+    found = bring(url=url)
+
+    assert found.status == 1
+    assert "not readable for this role: groups, users_groups_roles." in found.output
+    assert db.session.query(User).count() == 0
+
+
 def test_nothing_is_ever_written_there(open_event):
     refused = pytest.raises(psycopg2.errors.ReadOnlySqlTransaction)
     with source_module.Source(open_event.url) as reader, refused:
