@@ -48,8 +48,6 @@ REQUIRED: dict[str, tuple[str, ...]] = {
         "stripe_publishable_key",
     ),
 }
-# Came or went in the course of time; used where they are.
-OPTIONAL = ("groups", "users_groups_roles")
 
 Columns = Mapping[str, frozenset[str]]
 

@@ -16,7 +16,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import make_dsn, parse_dsn
 
 from app.clients.hang_up import hang_up_after
-from app.importing.columns import OPTIONAL, Columns, find_missing
+from app.importing.columns import Columns, find_missing
 from app.importing.facts import (
     EventFacts,
     LinkFacts,
@@ -48,7 +48,7 @@ COLUMNS = (
 # Tables that not every version has must not be taken for missing where they may not be read.
 HIDDEN = (
     "SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
-    f" WHERE nspname = ANY(current_schemas(false)) AND relname IN {OPTIONAL}"
+    " WHERE nspname = ANY(current_schemas(false)) AND relname IN ('groups', 'users_groups_roles')"
     " AND NOT has_any_column_privilege(pg_class.oid, 'SELECT') ORDER BY relname"
 )
 
