@@ -12,8 +12,9 @@ from sqlalchemy import func
 from app.api.event_schema import Currency, to_event
 from app.auth.guard import current_caller
 from app.auth.policy import ORGANIZER
+from app.db.types import is_plain
 from app.errors import Invalid
-from app.jsonapi.fields import WORDS, Flag, Moment, Text, is_plain
+from app.jsonapi.fields import WORDS, Flag, Moment, Text
 from app.jsonapi.resources import CollectionResource, DetailResource, Schema, check_id, dasherize
 from app.models import PaymentIntent
 from app.services.payments.cancel import cancel_payment

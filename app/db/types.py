@@ -1,5 +1,6 @@
 """Column types that mean the same on SQLite and PostgreSQL."""
 
+import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,6 +8,8 @@ from sqlalchemy import DateTime
 from sqlalchemy.types import TypeDecorator
 
 LARGEST_ID = 2**31 - 1  # that an id's column holds
+NOT_TEXT = {"Cc", "Cs"}  # controls, and halves of surrogate pairs
+ALLOWED_CONTROLS = "\n\r\t"
 # Ids from here on are given to what is made here; those below are Open Event Server's to give.
 FIRST_OWN_ID = 1_000_000_000
 
@@ -30,3 +33,12 @@ class UTCDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def is_plain(text: str) -> bool:
+    """Return whether *text* is what any database and any form takes."""
+    return text.isprintable() or not any(map(_is_control, text))
+
+
+def _is_control(character: str) -> bool:
+    return character not in ALLOWED_CONTROLS and unicodedata.category(character) in NOT_TEXT

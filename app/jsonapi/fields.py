@@ -1,14 +1,12 @@
 """Fields that our schemas share."""
 
-import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import ValidationError
 from marshmallow_jsonapi import fields
 
-NOT_TEXT = {"Cc", "Cs"}  # controls, and halves of surrogate pairs
-ALLOWED_CONTROLS = "\n\r\t"
+from app.db.types import is_plain
 
 NO_MOMENT = "This must be a date and time in ISO 8601, such as 2027-01-31T10:00:00Z."
 WORDS: dict[str, str | list[Any] | dict[Any, Any]] = {
@@ -33,15 +31,6 @@ class Text(fields.Str):
         if not is_plain(text):
             raise ValidationError("This contains characters that are not allowed.")
         return text
-
-
-def is_plain(text: str) -> bool:
-    """Return whether *text* is what any database and any form takes."""
-    return text.isprintable() or not any(map(_is_control, text))
-
-
-def _is_control(character: str) -> bool:
-    return character not in ALLOWED_CONTROLS and unicodedata.category(character) in NOT_TEXT
 
 
 class Moment(fields.Field):

@@ -8,8 +8,8 @@ from wtforms import DateTimeLocalField, SelectField
 from wtforms.fields import SelectChoice
 from wtforms.validators import InputRequired
 
+from app.db.types import is_plain
 from app.errors import ManyInvalid, ServiceError
-from app.jsonapi.fields import is_plain
 
 REQUIRED = "This is required."
 NOT_PLAIN = "This contains characters that are not allowed."

@@ -10,7 +10,7 @@ comes finishes the row for a process that died, so that no cleaner is needed.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, bindparam, func, select, update
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from app.auth.policy import READ_HISTORY, Caller, Role, require
@@ -27,16 +27,6 @@ from app.services.users import UserView, view_of
 # Beyond the time that Stripe has to answer: a little less than the 10 s that are promised, so that
 # a request at their very end is served.
 LEASE = timedelta(seconds=9.5)
-# Built once: putting it together takes longer than running it.
-LINKED = (
-    update(StripeLinkAttempt.__table__)
-    .where(StripeLinkAttempt.__table__.c.id == bindparam("attempt_id"))
-    .values(
-        outcome="linked",
-        finished_at=bindparam("finished_at"),
-        authorization_id=bindparam("authorization_id"),
-    )
-)
 
 
 def finish(
@@ -49,12 +39,6 @@ def finish(
         attempt.detail = error.detail[:1000]
         attempt.pointer = error.field or error.source.get("pointer")
         attempt.stripe_error = (error.meta or {}).get("stripe-error")
-
-
-def finish_linked(session: Session, attempt_id: int, authorization_id: int, now: datetime) -> None:
-    """Finish the attempt with the link that it has made."""
-    values = {"attempt_id": attempt_id, "authorization_id": authorization_id, "finished_at": now}
-    session.connection().execute(LINKED, values)
 
 
 def close_if_expired(session: Session, attempt: StripeLinkAttempt | None, now: datetime) -> bool:

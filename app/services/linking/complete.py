@@ -210,7 +210,9 @@ def _store(
     enqueued = []
     if replaced is not None and replaced[0] != account:
         enqueued = _give_back(session, claim, *replaced)
-    attempts.finish_linked(session, claim.attempt_id, link.id, facts.now)
+    if facts.attempt is not None:
+        attempts.finish(facts.attempt, "linked", facts.now)
+        facts.attempt.authorization_id = link.id
     audit.record(
         "stripe-authorization.link" if replaced is None else "stripe-authorization.relink",
         account.account_id,
