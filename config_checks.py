@@ -7,6 +7,7 @@ each beginning with the name of its setting. No fault repeats a secret or a URL 
 
 import re
 from collections.abc import Mapping
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -36,6 +37,7 @@ FILLING = re.compile(
 UPSTREAM_EXAMPLES = ("741a6f7389de40a91b930869b5e32baaae6953170b6fc1b9856001598a5ef0b8",)
 HOST = re.compile(r"\.?([\w-]+\.)*[\w-]+|\[?[0-9a-f:.]*:[0-9a-f:.]+\]?", re.ASCII | re.IGNORECASE)
 OPTION = re.compile(r"[a-z_]{1,40}")
+URLS = ("PUBLIC_URL", "STRIPE_CONNECT_URL", "STRIPE_API_URL")
 REDIS_SCHEMES = ("redis", "rediss", "redis+unix")
 
 
@@ -71,9 +73,7 @@ def _database_fault(text: str) -> str | None:
     if url.get_backend_name() == "sqlite" and ":memory:" in (url.database or ":memory:"):
         return "SQLite in memory is another database in each process: name a file."
     if url.host and not HOST.fullmatch(url.host):
-        return (
-            "Its host is no host name. In a password, write @ : / ? # % as %40 %3A %2F %3F %23 %25."
-        )
+        return "Its host is no name. In a password, write @ : / ? # % as %40 %3A %2F %3F %23 %25."
     return _option_fault(url) if url.drivername == "postgresql+psycopg2" else None
 
 
@@ -100,7 +100,7 @@ def judge_redis(values: Values) -> list[str]:
         path = r"/.+" if parts.scheme == "redis+unix" else r"/?\d*"
         has_host = parts.scheme == "redis+unix" or bool(HOST.fullmatch(parts.hostname or ""))
         is_known = parts.scheme in REDIS_SCHEMES and has_host and parts.port != 0
-        good = is_known and bool(re.fullmatch(path, parts.path))
+        good = is_known and re.fullmatch(path, parts.path)
     except ValueError:  # brackets that do not close, a port that is no number
         good = False
     return [] if good or not url else ["REDIS_URL: Not a Redis URL (redis://host:port/number)."]
@@ -108,10 +108,7 @@ def judge_redis(values: Values) -> list[str]:
 
 def judge_urls(values: Values) -> list[str]:
     """Refuse addresses that are not http(s), hold credentials or, in production, are not https."""
-    named = [
-        (name, values[name.lower()])
-        for name in ("PUBLIC_URL", "STRIPE_CONNECT_URL", "STRIPE_API_URL")
-    ]
+    named = [(name, values[name.lower()]) for name in URLS]
     named += [("STRIPE_REDIRECT_URIS", uri) for uri in values["stripe_redirect_uris"]]
     named += [("CORS_ORIGINS", origin) for origin in values["cors_origins"]]
     faults = [(name, _url_fault(name, url, values)) for name, url in named]
@@ -151,14 +148,22 @@ def _is_unsafe(parts: SplitResult) -> bool:
 
 
 def judge_hosts(values: Values) -> list[str]:
-    """Refuse names that are none; ports, schemes and wildcards too."""
-    named = [("HOST", values["host"])]
-    named += [("ALLOWED_HOSTS", host) for host in values["allowed_hosts"] if host]
+    """Refuse names that are none; ports, schemes and wildcards too. Networks may be allowed."""
+    allowed = [host for host in values["allowed_hosts"] if host and not is_network(host)]
+    named = [("HOST", values["host"]), *(("ALLOWED_HOSTS", host) for host in allowed)]
     return [
         f"{name}: {host!r} is not the name of a host."
         for name, host in named
         if not HOST.fullmatch(host)
     ]
+
+
+def is_network(text: str) -> bool:
+    """Return whether *text* is a network of addresses, such as 10.0.0.0/8."""
+    try:
+        return "/" in text and bool(ip_network(text))
+    except ValueError:
+        return False
 
 
 def judge_keys(values: Values) -> list[str]:
@@ -188,10 +193,7 @@ def judge_secrets(values: Values) -> list[str]:
 
 
 def judge_platform_key(values: Values) -> list[str]:
-    """
-    In production: refuse a key of Open Event Server that is ours as well or can be guessed, since
-    it signs users in here.
-    """
+    """In production: refuse an Open Event key that is ours as well, or that can be guessed."""
     key, name = values["open_event_jwt_secret_key"], "OPEN_EVENT_JWT_SECRET_KEY"
     if not key:
         return []
@@ -241,9 +243,8 @@ def judge_open_event(values: Values) -> list[str]:
 
 def judge_debug(environ: Mapping[str, str]) -> list[str]:
     """In production: refuse the switches of a debugger that shows secrets."""
-    off = ("", "0", "false", "no", "off")
     return [
         f"{name}: must not be set in production."
         for name in ("DEBUG", "FLASK_DEBUG")
-        if environ.get(name, "").strip().lower() not in off
+        if environ.get(name, "").strip().lower() not in ("", "0", "false", "no", "off")
     ]

@@ -53,11 +53,16 @@ def private_folder(path: Path) -> Path:
 
 def metrics_folder() -> str:
     """
-    Return the folder in which the processes of one instance keep their counters.
+    Return the folder in which the processes of one instance keep their counters, and name it to
+    those that are started from now on.
 
-    A reloading server has named it to its processes already; otherwise it is new and private.
+    A server that reloads has named it already; otherwise it is new and private. One that was named
+    by another process, such as the server that this one replaces, is removed by that.
     """
-    return os.environ.get("PROMETHEUS_MULTIPROC_DIR") or tempfile.mkdtemp(prefix="metrics-")
+    prefix, named = f"metrics-{os.getpid()}-", os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+    folder = named if Path(named).name.startswith(prefix) else tempfile.mkdtemp(prefix=prefix)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    return folder
 
 
 def kept_secret(path: Path, fresh: str) -> str:

@@ -21,6 +21,10 @@ from gunicorn.workers.base import Worker
 ROOT = str(Path(__file__).resolve().parent)
 sys.path.insert(0, ROOT)  # so that `-c` with an absolute path works from any folder
 
+# SIGHUP runs this file again: what its modules were before must not be handed to new processes.
+for loaded in ("config", "config_checks", "config_machine"):
+    sys.modules.pop(loaded, None)
+
 from config import ConfigError, load_config  # noqa: E402
 from config_machine import metrics_folder  # noqa: E402
 
@@ -63,7 +67,6 @@ errorlog = "-"
 loglevel = "warning"
 worker_tmp_dir = "/dev/shm" if sys.platform == "linux" else None
 counters = metrics_folder()  # each process has files of its own there; /metrics adds them up
-raw_env = [f"PROMETHEUS_MULTIPROC_DIR={counters}"]
 
 
 def child_exit(server: Any, worker: Any) -> None:

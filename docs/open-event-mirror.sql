@@ -1,7 +1,13 @@
 -- Run once in Open Event Server's database, as its owner, before OPEN_EVENT_MIRROR=true.
 -- Give the role a password afterwards: \password stripe_linking
 
-CREATE ROLE stripe_linking LOGIN;
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'stripe_linking') THEN
+        CREATE ROLE stripe_linking LOGIN;
+    END IF;
+END
+$$;
 
 -- What the import and the look-ups read.
 GRANT SELECT ON users, events, users_events_roles, roles, groups, users_groups_roles, settings,

@@ -375,7 +375,15 @@ def test_an_origin_is_a_scheme_and_a_host(origin):
     assert "CORS_ORIGINS: " in faults_of(CORS_ORIGINS=origin)
 
 
-@pytest.mark.parametrize("host", ["*", ".", "a.example/x", "https://a.example", "a b"])
+@pytest.mark.parametrize("network", ["10.0.0.0/8", "192.0.2.7/32", "fd00::/8"])
+def test_networks_may_be_allowed(network):
+    assert network in load_config({**PRODUCTION, "ALLOWED_HOSTS": network}).allowed_hosts
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["*", ".", "a.example/x", "https://a.example", "a b", "10.0.0.1/8", "999.0.0.0/8", "a/8"],
+)
 def test_a_host_is_a_name(host):
     assert "ALLOWED_HOSTS: " in faults_of(ALLOWED_HOSTS=host)
 

@@ -9,6 +9,7 @@ from flask import Flask, current_app, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.errors import BadRequest
+from config_checks import is_network
 
 HOST = re.compile(r"(\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[\w.-]+))(:[0-9]{0,5})?", re.ASCII)
 # What proxies write for a client: 192.0.2.1, 192.0.2.1:4711, 2001:db8::1, [2001:db8::1]:4711.
@@ -17,8 +18,14 @@ PROBES = "/health/"
 
 
 def init_app(app: Flask, allowed: Iterable[str], trusted_proxies: int) -> None:
-    """Answer to *allowed* names only; trust the `X-Forwarded-*` of that many proxies."""
-    app.extensions["allowed_hosts"] = {host.lower().strip("[]") for host in allowed}
+    """
+    Answer to *allowed* names, addresses and networks only; trust the `X-Forwarded-*` of that many
+    proxies.
+    """
+    named = {host.lower().strip("[]") for host in allowed}
+    networks = {host for host in named if is_network(host)}
+    app.extensions["allowed_hosts"] = named - networks
+    app.extensions["allowed_networks"] = [ip_network(each) for each in networks]
     app.wsgi_app = _forgetting_the_host_of_probes(app.wsgi_app)  # type: ignore[method-assign,assignment]
     if trusted_proxies:
         count = trusted_proxies
@@ -40,7 +47,8 @@ def _forgetting_the_host_of_probes(wsgi_app: WSGIApplication) -> WSGIApplication
 
 def check_host() -> None:
     """
-    Refuse a name that is not ours; a leading dot in the list allows every name below it.
+    Refuse a name that is not ours; a leading dot in the list allows every name below it, a network
+    every address in it.
 
     Health is told under any name or none, because load balancers ask by address.
     """
@@ -50,8 +58,17 @@ def check_host() -> None:
     name = (found["address"] or found["name"]) if found else ""
     allowed = current_app.extensions["allowed_hosts"]
     parents = (name[dot:] for dot, character in enumerate(name) if character == ".")
-    if name not in allowed and allowed.isdisjoint(parents):
-        raise BadRequest("This service does not answer to that name.", header="Host")
+    if name in allowed or not allowed.isdisjoint(parents) or _is_in_network(name):
+        return
+    raise BadRequest("This service does not answer to that name.", header="Host")
+
+
+def _is_in_network(name: str) -> bool:
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return False
+    return any(address in network for network in current_app.extensions["allowed_networks"])
 
 
 def client_address() -> str:

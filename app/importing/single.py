@@ -8,7 +8,7 @@ from app.importing.queries import ADDRESS
 from app.importing.source import Source
 from app.importing.target import Run
 from app.importing.write_events import write_events
-from app.importing.write_roles import LAST_ID, write_roles
+from app.importing.write_roles import match_roles
 from app.importing.write_users import write_users
 
 
@@ -68,16 +68,15 @@ def write_event(run: Run, found: EventWithPeople) -> None:
     """
     Bring the event with its roles and people, in the current transaction.
 
-    Roles that were brought and are there no more are taken away. If the event was deleted there
-    since it came, it joins `run.deletions`.
+    The event then has the roles that it has there. If it was deleted there since it came, it joins
+    `run.deletions`.
     """
     write_users(run, found.users, found.twins)
     twins: Sequence[str] = ()
     if found.is_twin and isinstance(found.event, EventFacts):
         twins = (found.event.identifier or "",)
     write_events(run, [found.event], twins=twins)
-    event_id = found.event.id
-    write_roles(run, found.roles, (event_id, 0), (event_id, LAST_ID))
+    match_roles(run, found.event.id, found.roles)
 
 
 def read_user(source: Source, user_id: int) -> UserFacts | Unreadable | None:

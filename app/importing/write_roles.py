@@ -56,7 +56,24 @@ def write_roles(run: Run, batch: Sequence[RoleFacts], after: Key, until: Key) ->
     """
     wanted = _that_come(run, batch)
     gone = _take_away(run, wanted, after, until)
-    brought = _brought(run, wanted)
+    _give(run, wanted, _brought(run, wanted), gone)
+
+
+def match_roles(run: Run, event_id: int, roles: Sequence[RoleFacts]) -> None:
+    """
+    Let the event have the roles that it has there and no others, in the current transaction.
+
+    Beside a running Open Event Server it alone gives and takes roles at its events.
+    """
+    wanted = _that_come(run, roles)
+    gone = _take_away(run, wanted, (event_id, 0), (event_id, LAST_ID))
+    if target.find_known(run.session, target.EVENTS, [event_id]):
+        gone += _take_away_given_here(run, event_id, wanted)
+    _give(run, wanted, set(), gone)
+
+
+def _give(run: Run, wanted: set[RoleFacts], brought: set[RoleFacts], gone: int) -> None:
+    """Give what is *wanted*, was not *brought* before and is not there; report on all of it."""
     fresh = [role for role in wanted if role not in brought]
     given = _given_here(run, fresh)
     rows = [_row(role) for role in fresh if role not in given]
@@ -111,6 +128,16 @@ def _take_away(run: Run, wanted: set[RoleFacts], after: Key, until: Key) -> int:
         if len(page) < PAGE:
             return taken
         after = _key(page[-1])
+
+
+def _take_away_given_here(run: Run, event_id: int, wanted: set[RoleFacts]) -> int:
+    """Take away what was given here and is not wanted; say how many."""
+    columns = [getattr(UsersEventsRole, name) for name in NAMES]
+    given = run.session.execute(select(*columns).where(UsersEventsRole.event_id == event_id))
+    gone = [_row(role) for role in (RoleFacts(*row) for row in given) if role not in wanted]
+    target.delete_rows(run.session, UsersEventsRole, gone)
+    _record(run, gone)
+    return len(gone)
 
 
 def _page_of_brought(run: Run, after: Key, until: Key) -> list[RoleFacts]:

@@ -48,7 +48,7 @@ def arrive() -> ResponseReturnValue:
     if trip is None:
         raise BadRequest(NOT_YOURS)
     if trip.is_onboarding and "refresh" in request.args:  # the address at Stripe has expired
-        return connections.start(trip.event_identifier, returning.replaced_by(state))
+        return connections.start(trip.event_reference, returning.replaced_by(state))
     return _finish(trip, Arrival(state, _code()))
 
 
@@ -94,11 +94,11 @@ def _finish(trip: Trip, arrival: Arrival) -> Response:
     else:
         bound("refreshes").schedule(result.authorization)
         flash(CONNECTED, "good")
-    return make_response(redirect(f"/events/{trip.event_identifier}", 303))
+    return make_response(redirect(f"/events/{trip.event_reference}", 303))
 
 
 def _link_request(trip: Trip, arrival: Arrival) -> LinkRequest:
-    config = bound("config")
+    config, replaced = bound("config"), returning.replaced_by(arrival.state)
     return LinkRequest(
         event=str(trip.event_id),
         caller=current_caller(),
@@ -106,14 +106,15 @@ def _link_request(trip: Trip, arrival: Arrival) -> LinkRequest:
         state=arrival.state,
         state_required=True,
         timeout=config.stripe_timeout,
-        replacing=returning.replaced_by(arrival.state),
+        replacing=replaced.authorization_id if replaced else None,
+        replaced_account_id=replaced.account_id if replaced else None,
     )
 
 
 def _tell_refusal(trip: Trip | None) -> Response:
     """Say what Stripe, or the user at Stripe, has refused."""
     flash(_refusal(trip), "calm")
-    return make_response(redirect(f"/events/{trip.event_identifier}" if trip else HOME, 303))
+    return make_response(redirect(f"/events/{trip.event_reference}" if trip else HOME, 303))
 
 
 def _refusal(trip: Trip | None) -> str:

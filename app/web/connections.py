@@ -2,12 +2,12 @@
 
 import re
 
-from flask import Response, current_app, flash, make_response, redirect, render_template, request
+from flask import Response, flash, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from app.auth.guard import current_caller
 from app.auth.policy import CONNECT, DISCONNECT, PAY, require
-from app.errors import BadRequest, ServiceError
+from app.errors import BadRequest, NotFound, ServiceError
 from app.extensions import bound
 from app.services.events.queries import read_event
 from app.services.linking.authorization_requests import AuthorizationRequest, read_trip
@@ -18,8 +18,10 @@ from app.services.linking.summary import count_payments, other_events
 from app.services.linking.unlink import unlink_account
 from app.services.payments.trial import send_test_payment
 from app.web import returning
+from app.web.returning import Replaced
 from app.web.wording import money, payment_badge
 
+NOT_CONNECTED = "This account is not connected any more."
 KEY = re.compile(r"[\w-]{8,64}", re.ASCII)
 DISCONNECTED = {
     "done": "Stripe account disconnected.",
@@ -31,27 +33,27 @@ DISCONNECTED = {
 
 def connect(event: str) -> ResponseReturnValue:
     """Redirect to Stripe to connect an account."""
-    return start(event, replacing=None)
+    return start(event, replaced=None)
 
 
 def reconnect(event: str) -> ResponseReturnValue:
     """Redirect to Stripe to connect an account in place of the one that is connected."""
     link = read_event(event, current_caller()).stripe_authorization
-    return start(event, replacing=link.id if link else None)
+    return start(event, Replaced(link.id, link.stripe_user_id) if link else None)
 
 
-def start(event: str, replacing: int | None) -> ResponseReturnValue:
-    """Redirect to Stripe; the account that comes back replaces the link *replacing*."""
+def start(event: str, replaced: Replaced | None) -> ResponseReturnValue:
+    """Redirect to Stripe; the account that comes back takes the place of *replaced*."""
     found = read_event(event, current_caller())
     require(found.role, CONNECT)
     try:
         trip = request_trip(event)
     except ServiceError as refusal:
         flash(refusal.detail, "bad")
-        return redirect(f"/events/{found.identifier}", 303)
+        return redirect(f"/events/{found.reference}", 303)
     response: Response = make_response(redirect(trip.authorize_url, 303))
-    if replacing is not None:
-        returning.remember_replacing(response, trip.state, replacing, trip.expires_at)
+    if replaced is not None:
+        returning.remember_replaced(response, trip.state, replaced, trip.expires_at)
     return response
 
 
@@ -76,7 +78,7 @@ def finish(event: str) -> ResponseReturnValue:
         trip = request_trip(event)
     except ServiceError as refusal:
         flash(refusal.detail, "bad")
-        return redirect(f"/events/{found.identifier}", 303)
+        return redirect(f"/events/{found.reference}", 303)
     begun = read_trip(trip.state)
     if begun is None or not begun.is_onboarding:  # the method was switched while the page was open
         return redirect(trip.authorize_url, 303)
@@ -88,7 +90,7 @@ def finish(event: str) -> ResponseReturnValue:
     )
     if _link(wanted) == "onboarding-incomplete":
         return redirect(trip.authorize_url, 303)
-    return redirect(f"/events/{found.identifier}", 303)
+    return redirect(f"/events/{found.reference}", 303)
 
 
 def use_account(event: str) -> ResponseReturnValue:
@@ -102,7 +104,7 @@ def use_account(event: str) -> ResponseReturnValue:
         timeout=bound("config").stripe_timeout,
     )
     _link(wanted)
-    return redirect(f"/events/{found.identifier}", 303)
+    return redirect(f"/events/{found.reference}", 303)
 
 
 def _link(wanted: LinkRequest) -> str | None:
@@ -121,7 +123,7 @@ def pay_for_test(event: str) -> ResponseReturnValue:
     """Send a test payment to the account, and say what became of it."""
     found = read_event(event, current_caller())
     require(found.role, PAY)
-    there = f"/events/{found.identifier}"
+    there = f"/events/{found.reference}"
     key = request.form.get("form", "")
     try:
         if not KEY.fullmatch(key):
@@ -141,7 +143,7 @@ def disconnect(event: str) -> ResponseReturnValue:
     found = read_event(event, current_caller())
     require(found.role, DISCONNECT)
     if found.stripe_authorization is None:
-        return redirect(f"/events/{found.identifier}", 303)
+        return redirect(f"/events/{found.reference}", 303)
     account = found.stripe_authorization
     return render_template(
         "disconnect.html",
@@ -157,14 +159,15 @@ def disconnect_now(event: str, authorization: str) -> ResponseReturnValue:
     found = read_event(event, current_caller())
     require(found.role, DISCONNECT)
     link = found.stripe_authorization
-    shown = request.form.get("account")
-    if link is None or str(link.id) != authorization or shown not in (None, link.stripe_user_id):
-        flash("This account is not connected any more.", "good")
-        return redirect(f"/events/{found.identifier}", 303)
     try:
-        told = unlink_account(link.id, current_caller(), current_app.extensions["stripe"])
+        if link is None or str(link.id) != authorization:
+            raise NotFound(NOT_CONNECTED)
+        shown = request.form.get("account")
+        told = unlink_account(link.id, current_caller(), bound("stripe"), account_id=shown)
+    except NotFound:
+        flash(NOT_CONNECTED, "good")
     except ServiceError as refusal:
         flash(refusal.detail, "bad")
     else:
         flash(DISCONNECTED[told], "good")
-    return redirect(f"/events/{found.identifier}", 303)
+    return redirect(f"/events/{found.reference}", 303)

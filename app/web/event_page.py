@@ -13,6 +13,7 @@ from app.extensions import bound
 from app.services.accounts.views import AccountView, list_accounts
 from app.services.events.queries import read_event
 from app.services.events.roles import list_team
+from app.services.events.theirs import is_managed_there
 from app.services.events.views import EventView
 from app.services.linking.attempts import AttemptView, list_attempts
 from app.services.linking.summary import has_unfinished_onboarding, links_of_event
@@ -45,6 +46,7 @@ def show_event(event: EventView, role_form: RoleForm | None = None) -> str:
     livemode = settings.stripe_mode == "production"
     if event.stripe_authorization is not None:
         bound("refreshes").schedule(event.stripe_authorization)
+    is_ours = not is_managed_there(event.id)
     links = {link.livemode: link for link in links_of_event(event.id)}
     pages, attempts = _history(event)
     return render_template(
@@ -63,11 +65,12 @@ def show_event(event: EventView, role_form: RoleForm | None = None) -> str:
         pages=pages,
         team=list_team(event),
         roles=ROLES,
+        is_ours=is_ours,
         role_form=role_form or RoleForm(formdata=None),
         may={
-            "edit": event.role >= EDIT_EVENT.least,
+            "edit": is_ours and event.role >= EDIT_EVENT.least,
             "connect": event.role >= CONNECT.least,
-            "manage": event.role >= MANAGE_TEAM.least,
+            "manage": is_ours and event.role >= MANAGE_TEAM.least,
             "read_history": event.role >= READ_HISTORY.least,
         },
     )

@@ -4,7 +4,7 @@ import secrets
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import redirect, render_template, request
+from flask import flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from wtforms import BooleanField, HiddenField, SelectField, StringField, ValidationError
 from wtforms.validators import AnyOf, Length, Regexp
@@ -16,6 +16,7 @@ from app.errors import Invalid
 from app.services.events.choices import CURRENCIES, TIME_ZONES
 from app.services.events.edit import change_event, create_event_once
 from app.services.events.queries import list_own_events, read_event
+from app.services.events.theirs import MANAGED_THERE, is_managed_there
 from app.services.events.views import EventView
 from app.web.forms import Form, MomentField, choices, required
 from app.web.paging import Pages, page_number
@@ -109,7 +110,7 @@ def create() -> ResponseReturnValue:
         form.form.data = secrets.token_urlsafe(16)
         return _show_form(form)
     event = _save(form, lambda values: create_event_once(values, current_caller(), _key(form)))
-    return redirect(f"/events/{event.identifier}", 303) if event else (_show_form(form), 422)
+    return redirect(f"/events/{event.reference}", 303) if event else (_show_form(form), 422)
 
 
 def _key(form: EventForm) -> str:
@@ -120,6 +121,9 @@ def edit(event: str) -> ResponseReturnValue:
     """Show the form with an event's facts, or change them."""
     found = read_event(event, current_caller())
     require(found.role, EDIT_EVENT)
+    if is_managed_there(found.id):
+        flash(MANAGED_THERE, "calm")
+        return redirect(f"/events/{found.reference}", 303)
     form = EventForm(data=_facts(found))
     form.before = found
     if request.method == "GET":
@@ -130,7 +134,7 @@ def edit(event: str) -> ResponseReturnValue:
     )
     if changed is None:
         return _show_form(form, found), 422
-    return redirect(f"/events/{changed.identifier}", 303)
+    return redirect(f"/events/{changed.reference}", 303)
 
 
 def _facts(event: EventView) -> dict[str, Any]:

@@ -6,10 +6,12 @@ after a digest of the state: neither code nor state appears in an address or a p
 """
 
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from time import time
+from typing import NamedTuple
 
 from flask import Response, current_app, request
 
@@ -20,6 +22,7 @@ PATH = "/connect/callback"
 PATIENCE = 5 * 60  # seconds to sign in: as long as a code lives
 PLACE = "console.callback"
 NAME_LENGTH = 32
+REPLACED = re.compile(r"([0-9]{1,10})\.([A-Za-z0-9_]{1,255})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -40,18 +43,24 @@ def name_of(state: str) -> str:
     return sha256(state.encode()).hexdigest()[:NAME_LENGTH]
 
 
-def remember_replacing(
-    response: Response, state: str, authorization_id: int, until: datetime
-) -> None:
-    """Remember for as long as *state* lives which link the account that it brings replaces."""
+class Replaced(NamedTuple):
+    """The link that is to be replaced, and the account that it was to when the user decided."""
+
+    authorization_id: int
+    account_id: str
+
+
+def remember_replaced(response: Response, state: str, replaced: Replaced, until: datetime) -> None:
+    """Remember for as long as *state* lives what the account that it brings replaces."""
     seconds = int((until - datetime.now(UTC)).total_seconds())
-    _set(response, f"replacing_{name_of(state)}", str(authorization_id), seconds)
+    value = f"{replaced.authorization_id}.{replaced.account_id}"
+    _set(response, f"replacing_{name_of(state)}", value, seconds)
 
 
-def replaced_by(state: str) -> int | None:
-    """Return the link to replace; whether it is the event's is checked where it is replaced."""
-    text = request.cookies.get(f"replacing_{name_of(state)}", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 11 else None
+def replaced_by(state: str) -> Replaced | None:
+    """Return what is to be replaced; whether it still stands is checked where it is replaced."""
+    found = REPLACED.fullmatch(request.cookies.get(f"replacing_{name_of(state)}", ""))
+    return Replaced(int(found[1]), found[2]) if found else None
 
 
 def keep_waiting(response: Response, arrival: Arrival) -> None:

@@ -24,7 +24,7 @@ def give(event: str) -> ResponseReturnValue:
             form.take(refusal)
         else:
             flash(f"{email} now has the role {ROLES[form.role.data].lower()}.", "good")
-            return redirect(f"/events/{found.identifier}#team", 303)
+            return redirect(f"/events/{found.reference}#team", 303)
     return show_event(found, form), 422
 
 
@@ -39,4 +39,4 @@ def take(event: str, role: str) -> ResponseReturnValue:
         flash(refusal.detail, "bad")
     else:
         flash("This role was taken away.", "good")
-    return redirect(f"/events/{found.identifier}#team", 303)
+    return redirect(f"/events/{found.reference}#team", 303)

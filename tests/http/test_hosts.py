@@ -6,6 +6,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import create_environ, run_wsgi_app
 
 from app.http.hosts import client_address
+from tests.conftest import make_app
 from tests.databases import on_sqlite
 
 pytestmark = on_sqlite
@@ -39,6 +40,25 @@ def test_everything_else_wants_a_name_of_ours_first(client, path, host):
     status = ask(client, path, host)
 
     assert status == "400 BAD REQUEST"
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("10.0.0.7:5000", 200),
+        ("[fd00::7]:5000", 200),
+        ("tickets.example.org", 200),
+        ("11.0.0.7", 400),
+        ("[fe80::1]", 400),
+        ("10.0.0.7.evil.example", 400),
+        ("10.0.0", 400),
+    ],
+)
+def test_every_address_of_a_network_that_is_allowed_is_answered(database_url, host, status):
+    allowed = "tickets.example.org,10.0.0.0/8,fd00::/8"
+    client = make_app(database_url, ALLOWED_HOSTS=allowed).test_client()
+
+    assert client.get("/v1/settings", headers={"Host": host}).status_code == status
 
 
 def address_behind_a_proxy(forwarded, peer="10.0.0.1"):

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from app.auth.service_tokens import create_token
 from app.db.transactions import transaction
@@ -17,6 +17,7 @@ from app.security.bulkhead import Bulkhead
 from tests.callers import assert_error, document, link_document
 from tests.databases import on_both, on_sqlite
 from tests.importing.open_event import A_DAY
+from tests.web.pages import Browser, words
 
 pytestmark = on_sqlite
 
@@ -239,6 +240,44 @@ def test_an_imported_event_is_changed_and_deleted_there(owner, client, method):
 
     assert_error(getattr(owner, method)("/v1/events/7", body), 409, "conflict")
     assert_error(getattr(client, method)("/v1/events/7", body), 401, "unauthenticated")
+
+
+def test_the_team_of_an_imported_event_is_changed_there(owner, known):
+    linkage = {"event": {"type": "event", "id": "7"}}
+    body = document("users-events-role", None, linkage, role="owner", email="organizer@example.com")
+    given = select(UsersEventsRole.id).where(UsersEventsRole.user_id == 2)
+    role = db.session.scalar(given)
+
+    assert_error(owner.post("/v1/users-events-roles", body), 409, "conflict")
+    assert_error(owner.delete(f"/v1/users-events-roles/{role}"), 409, "conflict")
+
+
+def test_roles_that_were_given_or_taken_here_do_not_outlast_theirs(
+    known, organizer, stripe, platform
+):
+    with transaction() as session:
+        session.execute(delete(UsersEventsRole).where(UsersEventsRole.user_id == 2))
+        session.add(UsersEventsRole(event_id=7, user_id=OWNER, role="coorganizer"))
+    make_old()
+
+    answer = organizer.post("/v1/stripe-authorizations", link_document(7, stripe.code()))
+
+    assert answer.status_code == 201, answer.text
+    roles = select(UsersEventsRole.user_id, UsersEventsRole.role).order_by(UsersEventsRole.user_id)
+    db.session.rollback()
+    assert db.session.execute(roles).all() == [(OWNER, "owner"), (2, "organizer")]
+
+
+def test_pages_of_an_imported_event_offer_no_change_that_is_theirs(app, known):
+    browser = Browser(app).as_(row(User, OWNER))
+
+    page = browser.get("/events/abcdef01")
+    refused = browser.get("/events/abcdef01/edit")
+
+    said = words(page)
+    assert "This event and its team are managed in Open Event." in said
+    assert "Edit" not in said and "Add to team" not in said and "Remove" not in said
+    assert refused.location == "/events/abcdef01"
 
 
 def test_an_event_of_ours_is_changed_here_as_ever(there, client, make):

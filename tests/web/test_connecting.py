@@ -250,6 +250,21 @@ class TestReconnecting:
         assert "Stripe account connected." in words(browser.get(response.location))
         assert [link.stripe_user_id for link in links()] == [second]
 
+    def test_an_account_that_came_meanwhile_is_not_replaced(self, browser, owner, event, stripe):
+        first, second, third = stripe.accounts[:3]
+        browser.as_(owner)
+        come_back(browser, state=set_out(browser, event), code=stripe.code(first))
+        slow, quick = (set_out(browser, event, "reconnect") for _ in range(2))
+        come_back(browser, state=quick, code=stripe.code(second))
+        code = stripe.code(third)
+
+        response = come_back(browser, state=slow, code=code)
+
+        said = words(browser.get(response.location))
+        assert "Another account was connected to this event in the meantime." in said
+        assert [link.stripe_user_id for link in links()] == [second]
+        assert code not in stripe.codes_seen()
+
     def test_a_trip_that_was_no_reconnecting_replaces_nothing(self, browser, owner, event, stripe):
         first, second = stripe.accounts[:2]
         browser.as_(owner)
@@ -291,6 +306,18 @@ class TestDisconnecting:
         browser.send(f"/events/{event.identifier}/disconnect/{old.id}")
 
         assert [link.id for link in links()] == [new.id]
+
+    def test_only_the_account_that_was_shown_is_disconnected(self, browser, owner, event, make):
+        link = make.link(event)
+        browser.as_(owner)
+        page = browser.get(f"/events/{event.identifier}/disconnect").text
+        assert f'name="account" value="{link.stripe_user_id}"' in page
+
+        address = f"/events/{event.identifier}/disconnect/{link.id}"
+        response = browser.send(address, {"account": "acct_before"})
+
+        assert "not connected any more" in words(browser.get(response.location))
+        assert [each.id for each in links()] == [link.id]
 
     def test_it_takes_an_organizer_and_a_form_of_ours(self, browser, make, event):
         link = make.link(event)

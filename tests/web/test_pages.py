@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.extensions import db
-from app.models import Event, StripeAuthorization
+from app.models import Event
 from app.web.assets import asset_url
 from tests.databases import on_both, on_sqlite
 from tests.web.pages import words
@@ -302,16 +302,22 @@ def test_times_that_were_not_changed_stay_to_the_second(browser, make):
     )
 
 
-def test_only_the_account_that_was_shown_is_disconnected(browser, make):
+@pytest.mark.parametrize("identifier", ["00000041", "20160417", "a/b", "x?y#z", "new", "é"])
+def test_an_event_whose_identifier_means_something_else_is_named_by_its_id(
+    browser, make, identifier
+):
     owner = make.user()
-    event = make.event(owner)
-    link = make.link(event)
-    address = f"/events/{event.identifier}/disconnect/{link.id}"
+    make.event(owner, id=41)
+    event = make.event(owner, id=42, identifier=identifier)
+    make.link(event)
 
-    said = browser.as_(owner).send(address, {"account": "acct_before"})
+    pages = [
+        browser.as_(owner).get(f"/events{path}").text for path in ("", "/42", "/42/disconnect")
+    ]
+    pages.append(browser.as_(make.admin()).get("/admin/links").text)
 
-    assert "not connected any more" in words(browser.get(said.location))
-    db.session.expire_all()
-    assert db.session.get(StripeAuthorization, link.id) is not None
-    page = browser.get(f"/events/{event.identifier}/disconnect").text
-    assert f'name="account" value="{link.stripe_user_id}"' in page
+    for page in pages:
+        addresses = set(re.findall(r'(?:href|action)="/events/([^"]+)"', page))
+        named = {address.partition("/")[0] for address in addresses} - {"new"}
+        assert "42" in named
+        assert all(each == "42" or len(each) == 8 and not each.isdigit() for each in named)

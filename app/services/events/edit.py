@@ -17,7 +17,7 @@ from app.models import Event, UsersEventsRole
 from app.services import audit
 from app.services.deauthorization import outbox
 from app.services.events.queries import lock_event, read_event
-from app.services.events.theirs import refuse_imported
+from app.services.events.theirs import refuse_managed_there
 from app.services.events.views import EventView, FoundEvent
 from app.services.linking import unlink
 
@@ -77,7 +77,7 @@ def change_event(reference: str, data: dict[str, Any], caller: Caller) -> EventV
     with transaction() as session:
         event, _ = lock_event(reference, caller)
         require(event.role, EDIT_EVENT)
-        refuse_imported(session, event.id)
+        refuse_managed_there(event.id)
         if data.pop("id") != str(event.id):
             raise IdMismatch("The id is not the one in the address.", field="id")
         _check_times(data.get("starts_at", event.starts_at), data.get("ends_at", event.ends_at))
@@ -95,7 +95,7 @@ def delete_event(reference: str, caller: Caller, stripe: StripeConnect) -> None:
     with transaction() as session:
         event, _ = lock_event(reference, caller)
         require(event.role, DELETE_EVENT)
-        refuse_imported(session, event.id)
+        refuse_managed_there(event.id)
         enqueued = unlink.erase_links_of_event(session, event.id, caller)
         _update(session, event, {"deleted_at": database_now()})
         audit.record("event.delete", event.identifier, user_id=caller.id, event_id=event.id)

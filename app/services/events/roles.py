@@ -15,6 +15,7 @@ from app.extensions import db
 from app.models import User, UsersEventsRole
 from app.services import audit
 from app.services.events.queries import find_event, lock_event
+from app.services.events.theirs import refuse_managed_there
 from app.services.events.views import EventView, FoundEvent, RoleView
 from app.services.identifiers import read_id
 from app.services.users import view_of
@@ -59,7 +60,8 @@ def give_role(
     Give *role* at the event to the user of that id or e-mail address.
 
     Raises Invalid if neither is given or there is no such user, NotFound and Forbidden about the
-    event, Conflict if the user has the role, and RateLimited for too many users that do not exist.
+    event, Conflict if the user has the role or the team is managed in Open Event Server, and
+    RateLimited for too many users that do not exist.
     """
     if user_reference is None and email is None:
         raise Invalid("Name the user by relationship or by e-mail.", field="user")
@@ -67,6 +69,7 @@ def give_role(
     with transaction() as session:
         event, _ = lock_event(event_reference, caller, field="event")
         require(event.role, MANAGE_TEAM)
+        refuse_managed_there(event.id)
         if user_id is None:
             field = "email" if user_reference is None else "user"
             raise Invalid("There is no such user. Ask them to sign up first.", field=field)
@@ -103,7 +106,8 @@ def take_role(reference: str, caller: Caller) -> None:
     """
     Take a role away; its rights end with the next request.
 
-    Raises NotFound, Forbidden, and Conflict if the event would have no owner any more.
+    Raises NotFound, Forbidden, and Conflict if the event would have no owner any more or its team
+    is managed in Open Event Server.
     """
     with transaction() as session:
         given = session.get(UsersEventsRole, read_id(reference))
@@ -111,6 +115,7 @@ def take_role(reference: str, caller: Caller) -> None:
             raise NotFound("There is no such role.")
         event, _ = lock_event(str(given.event_id), caller)
         require(event.role, MANAGE_TEAM)
+        refuse_managed_there(event.id)
         given = session.get(UsersEventsRole, given.id, populate_existing=True)
         if given is None:
             raise NotFound("There is no such role.")

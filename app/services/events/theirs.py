@@ -5,13 +5,15 @@ Without OPEN_EVENT_DATABASE_URL every event is ours, and nothing is asked or ref
 """
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from app.auth.policy import Caller
+from app.db.reads import read
 from app.errors import Conflict, ServiceError, Unavailable
 from app.extensions import bound
 from app.models import ImportedRow
 from app.security.logs import log
+
+MANAGED_THERE = "This event is managed in Open Event. Please make this change there."
 
 
 def confirm_event(reference: str, caller: Caller) -> None:
@@ -42,12 +44,17 @@ def confirm_once_more(event_id: int, caller: Caller) -> ServiceError | None:
     return None
 
 
-def refuse_imported(session: Session, event_id: int) -> None:
-    """Raise Conflict for an event that is edited in Open Event Server, beside which we run."""
+def is_managed_there(event_id: int) -> bool:
+    """Return whether the event and its team are managed in an Open Event Server beside us."""
     if bound("open_event") is None:
-        return
+        return False
     imported = select(ImportedRow.id).where(
         ImportedRow.source == "events", ImportedRow.id == event_id
     )
-    if session.scalar(imported) is not None:
-        raise Conflict("This event is managed in Open Event. Please change or delete it there.")
+    return bool(read(imported))
+
+
+def refuse_managed_there(event_id: int) -> None:
+    """Raise Conflict for an event that is managed there."""
+    if is_managed_there(event_id):
+        raise Conflict(MANAGED_THERE)

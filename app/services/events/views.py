@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.auth.policy import Role
+from app.services.identifiers import event_reference
 from app.services.linking.links import AuthorizationView
 from app.services.users import UserView
 
@@ -52,6 +53,11 @@ class EventView:
     owner: UserView | None = None
     organizers: tuple[UserView, ...] = ()
     coorganizers: tuple[UserView, ...] = ()
+
+    @property
+    def reference(self) -> str:
+        """What names the event in the addresses of pages."""
+        return event_reference(self.id, self.identifier)
 
     @property
     def stripe_action_needed(self) -> bool:

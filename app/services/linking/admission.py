@@ -13,6 +13,7 @@ from app.auth.policy import CONNECT, Caller, Role, require
 from app.errors import (
     AlreadyLinked,
     CodeAlreadyUsed,
+    Conflict,
     Invalid,
     LinkInProgress,
     NotFound,
@@ -37,6 +38,10 @@ NOT_CONFIGURED = "Stripe is not set up on this platform yet. Please ask the admi
 
 
 NOT_YOURS = "This is not an account that you connected. Please choose one of yours."
+CONNECTED_MEANWHILE = (
+    "Another account was connected to this event in the meantime. Nothing was changed."
+    " Choose “Reconnect” if you want to replace that one."
+)
 NOT_BY_CODE = "Accounts are not connected by a code here. Please start again on this website."
 
 
@@ -198,6 +203,8 @@ def _check_link(request: LinkRequest, facts: StartFacts) -> None:
             f"This account was connected in {_mode(facts.replaced.livemode)} mode,"
             f" but the platform is in {_mode(facts.platform.livemode)} mode."
         )
+    elif request.replaced_account_id not in (None, facts.link.stripe_user_id):
+        raise Conflict(CONNECTED_MEANWHILE)
 
 
 def _check_frontend(request: LinkRequest, livemode: bool) -> None:

@@ -21,6 +21,7 @@ from app.models import Event, StripeAuthorizationRequest, User
 from app.services.events.queries import lock_event
 from app.services.events.theirs import confirm_event
 from app.services.events.views import FoundEvent
+from app.services.identifiers import event_reference
 from app.services.linking.links import LinkedEvent
 from app.services.platform.countries import country_code
 from app.services.platform.registration import current_platform
@@ -140,6 +141,11 @@ class Trip:
     event_identifier: str
     is_live: bool
     is_onboarding: bool
+
+    @property
+    def event_reference(self) -> str:
+        """What names the event in the addresses of pages."""
+        return event_reference(self.event_id, self.event_identifier)
 
 
 def read_trip(state: str) -> Trip | None:

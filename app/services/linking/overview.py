@@ -11,6 +11,7 @@ from app.db.pages import Page
 from app.db.reads import read
 from app.errors import Forbidden
 from app.models import Event, StripeAuthorization, StripeDeauthorization, User
+from app.services.identifiers import event_reference
 
 Standing = Literal["attention", "active", "unknown"]
 STANDING = case(
@@ -26,6 +27,7 @@ class LinkOverview:
     """A link with its event, and how it stands."""
 
     id: int
+    event_id: int
     event_name: str
     event_identifier: str
     stripe_user_id: str
@@ -35,6 +37,11 @@ class LinkOverview:
     linked_at: datetime
     linked_by: str | None
     standing: Standing
+
+    @property
+    def event_reference(self) -> str:
+        """What names the event in the addresses of pages."""
+        return event_reference(self.event_id, self.event_identifier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,7 @@ def list_links(
     found = (
         select(
             row.id,
+            Event.id.label("event_id"),
             Event.name,
             Event.identifier,
             row.stripe_user_id,

@@ -18,7 +18,8 @@ class LinkRequest:
     A request to link *event* (id or identifier) by exactly one of *code*, *account_id* and *state*.
 
     A *state* may come with a code; alone it is an onboarding's. *publishable_key* is the one that
-    the frontend works with. *replacing* is the id of the link that the new one replaces. *timeout*
+    the frontend works with. *replacing* is the id of the link that the new one replaces, and
+    *replaced_account_id* the account that it must still be to, if the user was shown one. *timeout*
     is what Stripe has for its answer, in seconds; *state_required* refuses a code without a state.
     """
 
@@ -31,6 +32,7 @@ class LinkRequest:
     state_required: bool = False
     timeout: float = 20.0
     replacing: int | None = None
+    replaced_account_id: str | None = None
 
     @property
     def method(self) -> Method:

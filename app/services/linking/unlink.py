@@ -22,14 +22,18 @@ from app.services.linking.links import NOT_LINKED
 
 
 def unlink_account(
-    authorization_id: int, caller: Caller, stripe: StripeConnect
+    authorization_id: int,
+    caller: Caller,
+    stripe: StripeConnect,
+    *,
+    account_id: str | None = None,
 ) -> Literal["done", "pending", "shared", "kept"]:
     """
     Erase a link and tell Stripe if it was the last one to its account in its mode.
 
     Returns `shared` if other links use the account, `kept` if it stays connected because a platform
-    created it, `pending` if Stripe is still to be told. Raises NotFound, Forbidden, LinkInProgress,
-    Unavailable.
+    created it, `pending` if Stripe is still to be told. Raises NotFound (also for a link to another
+    account than *account_id*, if that is given), Forbidden, LinkInProgress, Unavailable.
     """
     found = db.session.get(StripeAuthorization, authorization_id)
     if found is None:
@@ -42,7 +46,7 @@ def unlink_account(
         links = lock_links_of_events(session, [event.id])
         refuse_while_linking(session, event.id)
         link = next((each for each in links if each.id == authorization_id), None)
-        if link is None:
+        if link is None or account_id not in (None, link.stripe_user_id):
             raise NotFound(NOT_LINKED)
         enqueued = erase(session, link, caller)
         is_shared = has_links(session, account_of(link))
