@@ -173,7 +173,7 @@ class Internal(ServiceError):
     def __init__(self) -> None:
         super().__init__(
             "Something went wrong on our side. Please try again,"
-            " and tell the administrator if it stays."
+            " and tell the administrator if it happens again."
         )
 
 

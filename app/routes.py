@@ -54,7 +54,7 @@ OPEN_FORM = {"GET": PUBLIC, "POST": PUBLIC}
 
 PAGES = (
     Route(("/",), sign_in.home, {"GET": PUBLIC}, page=True),
-    Route(("/sign-in",), sign_in.sign_in, OPEN_FORM, page=True),
+    Route(("/sign-in",), sign_in.sign_in, OPEN_FORM, page=True, signs_in=True),
     Route(("/sign-out",), sign_in.sign_out, {"POST": PUBLIC}, page=True),
     Route(("/events",), event_pages.show_list, READ, page=True),
     Route(("/events/new",), event_pages.create, FORM, page=True),
@@ -98,11 +98,23 @@ ROUTES = (
     Route(("/openapi.json",), document.show, {"GET": PUBLIC}),
     Route(("/docs",), docs.page, {"GET": PUBLIC}),
     Route(("/docs/<file>",), docs.asset, {"GET": PUBLIC}),
-    Route(("/auth/session", "/v1/auth/login"), sessions.sign_in, {"POST": PUBLIC}, plain_json=True),
+    Route(
+        ("/auth/session", "/v1/auth/login"),
+        sessions.sign_in,
+        {"POST": PUBLIC},
+        plain_json=True,
+        signs_in=True,
+    ),
     # The next two ask for their token by themselves: a refresh token, any token.
     Route(("/v1/auth/token/refresh",), sessions.refresh, {"POST": PUBLIC}, plain_json=True),
     Route(("/v1/auth/logout",), sessions.sign_out, {"POST": PUBLIC}, plain_json=True),
-    Route(("/v1/auth/fresh-login",), sessions.sign_in_again, {"POST": SIGNED_IN}, plain_json=True),
+    Route(
+        ("/v1/auth/fresh-login",),
+        sessions.sign_in_again,
+        {"POST": SIGNED_IN},
+        plain_json=True,
+        signs_in=True,
+    ),
     Route(("/v1/users/<user>",), users.UserDetail, {"GET": SIGNED_IN}),
     Route(
         ("/v1/settings", "/v1/settings/<setting>"),

@@ -66,7 +66,7 @@ def _count(response: Response) -> Response:
     began = g.get("counted_from")
     if began is not None:
         seconds.observe(time.perf_counter() - began)
-    if route and route.plain_json and response.status_code in REASONS:
+    if route and route.signs_in and response.status_code in REASONS:
         SIGN_INS_FAILED.labels(REASONS[response.status_code]).inc()
     return response
 

@@ -28,7 +28,7 @@ class Route:
     *largest_body* is in bytes. Requests with the header *burst_proof* come in bursts: of those only
     a few compute at one moment. *plain_json* addresses speak plain JSON, whose refusals have
     `error`. A *page* is for people: it knows them by the console's cookie, and its refusals are
-    pages too.
+    pages too. Where a route *signs_in*, it is given a password.
     """
 
     addresses: tuple[str, ...]
@@ -38,6 +38,7 @@ class Route:
     burst_proof: str | None = None
     plain_json: bool = False
     page: bool = False
+    signs_in: bool = False
 
     def right(self, method: str) -> Right | None:
         """Return what *method* takes; None if it is not declared."""

@@ -1,4 +1,4 @@
-"""Finding what was brought and is there no more."""
+"""Finding rows that were imported and have since disappeared there."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -11,7 +11,7 @@ from app.models import ImportedRow
 
 PAGE = 1000
 LAST_ID = 2**31 - 1
-GONE = Remark("gone", "left as it is here: its row is there no more")
+GONE = Remark("gone", "left as it is here: its row has disappeared there")
 
 
 def report_gone(run: Run, table: str, ids: Iterable[int]) -> None:

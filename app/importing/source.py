@@ -107,7 +107,7 @@ class Source:
             self._connection: Connection = psycopg2.connect(dsn)
         except (psycopg2.Error, UnicodeDecodeError):
             raise SourceError(
-                "Open Event Server's database does not let us in:"
+                "Cannot connect to Open Event Server's database:"
                 " is it running, and are host, name, role and password right?"
             ) from None
         if patience is not None:

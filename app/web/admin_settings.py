@@ -44,10 +44,17 @@ class SettingsForm(Form):
                 self[name].errors, is_valid = [*self[name].errors, fault], False
         return is_valid
 
+    def was(self, name: str) -> str:
+        """Return what a field held when the form was first shown."""
+        return request.form.get(f"was_{name}", self[name].object_data or "")
+
     def values(self) -> dict[str, Any]:
-        """Return what was sent, trimmed."""
-        sent = [name for name in self.data if name in request.form]
-        return {name: (self[name].data or "").strip() for name in sent}
+        """
+        Return what was changed, trimmed. What was not stays as it is by now, whoever changed it
+        since the form was shown.
+        """
+        sent = {name: (self[name].data or "").strip() for name in self.data if name in request.form}
+        return {name: value for name, value in sent.items() if value != self.was(name)}
 
 
 def settings() -> ResponseReturnValue:

@@ -27,7 +27,7 @@ NOT_YOURS = (
     "This return from Stripe does not belong to you, or is out of date. Nothing was connected."
     " Open your event and connect with Stripe again."
 )
-NOTHING_CAME = "Stripe sent no answer along. Nothing was changed. Please connect with Stripe again."
+NOTHING_CAME = "Stripe sent no code. Nothing was changed. Please connect with Stripe again."
 CODE = re.compile(r"[!-~]{1,255}")
 NAME = re.compile(rf"[0-9a-f]{{{returning.NAME_LENGTH}}}")
 

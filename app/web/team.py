@@ -4,7 +4,8 @@ from flask import flash, redirect
 from flask.typing import ResponseReturnValue
 
 from app.auth.guard import current_caller
-from app.errors import Conflict, Invalid, NotFound, RateLimited
+from app.auth.policy import WORK_AT_EVENT, require
+from app.errors import Conflict, Forbidden, Invalid, NotFound, RateLimited
 from app.services.events.queries import read_event
 from app.services.events.roles import give_role, take_role
 from app.web.event_page import ROLES, RoleForm, show_event
@@ -31,6 +32,7 @@ def give(event: str) -> ResponseReturnValue:
 def take(event: str, role: str) -> ResponseReturnValue:
     """Take a role away; no error if it is gone already."""
     found = read_event(event, current_caller())
+    there = f"/events/{found.reference}#team"
     try:
         take_role(role, current_caller())
     except NotFound:
@@ -39,4 +41,14 @@ def take(event: str, role: str) -> ResponseReturnValue:
         flash(refusal.detail, "bad")
     else:
         flash("This role was taken away.", "good")
-    return redirect(f"/events/{found.reference}#team", 303)
+        if not _works_at(event):
+            there = "/events"  # it was the caller's own, and the page is no longer theirs
+    return redirect(there, 303)
+
+
+def _works_at(event: str) -> bool:
+    try:
+        require(read_event(event, current_caller()).role, WORK_AT_EVENT)
+    except (NotFound, Forbidden):
+        return False
+    return True

@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.callers import link_document
 from tests.databases import on_sqlite
+from tests.web.pages import Browser
 
 pytestmark = on_sqlite
 
@@ -90,6 +91,20 @@ def test_failed_sign_ins_are_counted(client, scrapes):
     )
 
     assert scrapes.growth("sign_ins_failed_total", reason="credentials") == 1
+
+
+def test_failed_sign_ins_at_the_console_are_counted_too(app, scrapes):
+    fields = {"email": "a@example.com", "password": "a wrong password"}
+
+    assert Browser(app).send("/sign-in", fields).status_code == 401
+
+    assert scrapes.growth("sign_ins_failed_total", reason="credentials") == 1
+
+
+def test_a_session_that_cannot_be_refreshed_is_no_failed_sign_in(client, scrapes):
+    client.app.test_client().post("/v1/auth/token/refresh", headers={"Authorization": "JWT x"})
+
+    assert scrapes.growth("sign_ins_failed_total", reason="credentials") == 0
 
 
 def test_no_secret_and_no_id_is_among_the_labels(client, make, stripe, platform):

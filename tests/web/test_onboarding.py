@@ -71,8 +71,9 @@ def test_what_is_finished_at_stripe_is_connected_on_return(browser, there):
 def test_who_left_early_is_told_so_and_finishes_with_the_same_account(browser, there):
     back = at_stripe(browser.send(f"{there}/connect"), "leave")
     browser.get(CALLBACK, back)
-    page = words(browser.get(there))
-    assert "Finish at Stripe" in page and "Connect with Stripe" not in page
+    page = browser.get(there)
+    assert "You have begun to set up an account at Stripe." in words(page)
+    assert f'action="{there}/finish"' in page.text and "Connect with Stripe" in words(page)
 
     browser.get(CALLBACK, at_stripe(browser.send(f"{there}/finish"), "finish"))
 
@@ -126,7 +127,7 @@ def test_after_a_switch_to_oauth_nothing_is_left_to_finish(browser, there, strip
     page = words(browser.get(there))
     response = browser.send(f"{there}/finish")  # from a page that was open before
 
-    assert "Connect with Stripe" in page and "Finish at Stripe" not in page
+    assert "Connect with Stripe" in page and "You have begun" not in page
     assert response.location.startswith(f"{stripe.url}/oauth/authorize?")
 
 

@@ -2,11 +2,14 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import pytest
 
+from app.db.transactions import transaction
 from app.extensions import db
-from app.models import Event
+from app.models import Event, Setting, UsersEventsRole
+from app.services import audit
 from app.web.assets import asset_url
 from tests.databases import on_both, on_sqlite
 from tests.web.pages import words
@@ -321,3 +324,62 @@ def test_an_event_whose_identifier_means_something_else_is_named_by_its_id(
         named = {address.partition("/")[0] for address in addresses} - {"new"}
         assert "42" in named
         assert all(each == "42" or len(each) == 8 and not each.isdigit() for each in named)
+
+
+def test_saving_the_settings_leaves_what_another_administrator_changed_meanwhile(
+    browser, make, stripe
+):
+    make.platform(stripe)
+    opened = shown_fields(browser.as_(make.admin()).get("/admin/settings").text)
+    with transaction() as session:
+        setting = session.get_one(Setting, 1)
+        setting.stripe_test_client_id, setting.stripe_mode = "ca_new", "production"
+
+    opened["stripe_publishable_key"] = "pk_live_changed"
+    assert browser.send("/admin/settings", opened).status_code == 303
+
+    db.session.expire_all()
+    setting = db.session.get_one(Setting, 1)
+    assert (setting.stripe_test_client_id, setting.stripe_mode) == ("ca_new", "production")
+    assert setting.stripe_publishable_key == "pk_live_changed"
+
+
+def shown_fields(page):
+    """Return what a browser would send of the settings' form if nothing was changed."""
+    fields = {}
+    for tag in re.findall(r"<input [^>]+>", page):
+        found = dict(re.findall(r'(\w+)="([^"]*)"', tag))
+        if found.get("type") != "radio" or " checked" in tag:
+            fields[found["name"]] = unescape(found.get("value", ""))
+    return fields
+
+
+@pytest.mark.parametrize("path", ["/admin/users", "/admin/links", "/admin/audit", "/events"])
+def test_past_the_last_page_there_is_a_way_back(browser, make, path):
+    admin = make.admin()
+    make.link(make.event(admin))
+    with transaction():
+        audit.record("user.create", "user 1")
+
+    said = browser.as_(admin).get(f"{path}?page=88")
+
+    assert "There is nothing on this page." in said.text
+    assert f'<a href="{path}">Show the first page</a>' in said.text
+
+
+def test_an_owner_who_gives_up_their_role_is_led_to_their_events(browser, make):
+    event = make.event(state="draft")
+    owner = make.person(event, "owner")
+    role = db.session.query(UsersEventsRole).filter_by(user_id=owner.id).one().id
+
+    left = browser.as_(owner).send(f"/events/{event.identifier}/team/{role}")
+
+    assert left.location == "/events"
+    assert "This role was taken away." in words(browser.get("/events"))
+
+
+def test_an_event_without_a_name_can_be_opened(browser, make):
+    owner = make.user()
+    make.event(owner, name="")
+
+    assert "Untitled event" in words(browser.as_(owner).get("/events"))

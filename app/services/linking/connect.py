@@ -25,7 +25,7 @@ def request_connection(
     Return where the browser of *caller* goes to connect an account to the event, and the state with
     which it comes back: by OAuth or by onboarding, as the setting `stripe-connect-method` says.
 
-    What both doors call for "Connect with Stripe", and for "Finish at Stripe" of an onboarding.
+    What both doors call for "Connect with Stripe", also to go on with an onboarding.
     Raises Invalid (redirect URI), NotFound, Forbidden, StripeNotConfigured; by onboarding, which
     asks Stripe, also Conflict and StripeError.
     """

@@ -29,3 +29,12 @@ document.querySelectorAll("button[data-copy]").forEach((button) => {
     setTimeout(() => { button.textContent = "Copy"; }, 2000);
   });
 });
+
+// A link that is shown as a button obeys the space bar like one.
+document.querySelectorAll("a[role=button]").forEach((link) => {
+  link.addEventListener("keydown", (event) => {
+    if (event.key !== " ") return;
+    event.preventDefault();
+    link.click();
+  });
+});
