@@ -8,11 +8,12 @@ from typing import TextIO
 import click
 from flask import current_app
 from flask.cli import with_appcontext
-from sqlalchemy.exc import DBAPIError, TimeoutError
+from sqlalchemy.exc import DBAPIError, IntegrityError, TimeoutError
 
 from app.commands.output import epilog, progress
+from app.db.types import LARGEST_ID
 from app.importing.report import ImportReport
-from app.importing.run import ImportRunning, Options, UnknownSettings, run_import
+from app.importing.run import ImportRunning, Options, UnknownRow, run_import
 from app.importing.source import Source, SourceError, refuse_password
 from app.security.crypto import SecretUnreadable
 
@@ -50,12 +51,17 @@ def import_() -> None:
 @click.option(
     "--take",
     "taken",
-    type=int,
+    type=click.IntRange(1, LARGEST_ID),
     metavar="ID",
     multiple=True,
     help="Of several accounts for one event take the link with this id. May be repeated.",
 )
-@click.option("--settings-id", type=int, metavar="ID", help="The row of settings that counts.")
+@click.option(
+    "--settings-id",
+    type=click.IntRange(1, LARGEST_ID),
+    metavar="ID",
+    help="The row of settings that counts.",
+)
 @click.option("--no-admins", is_flag=True, help="Bring administrators as plain users.")
 @with_appcontext
 def open_event(
@@ -122,8 +128,13 @@ def _complaining() -> Iterator[None]:
         raise click.ClickException(str(error)) from None
     except ImportRunning:
         raise click.ClickException("Another import is running.") from None
-    except UnknownSettings as error:
-        raise click.ClickException(f"There is no row {error} in settings there.") from None
+    except UnknownRow as error:
+        raise click.ClickException(f"There is no {error} there.") from None
+    except IntegrityError:
+        raise click.ClickException(
+            "Something that must be unique was taken here while the import was at work."
+            " Tables that were done stay so; run this again."
+        ) from None
     except (DBAPIError, TimeoutError):
         raise click.ClickException(
             "Our own database went away, or kept us waiting for too long."

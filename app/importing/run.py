@@ -5,7 +5,7 @@ Each table comes in one transaction, in an order in which nothing refers to what
 a run that breaks off leaves whole tables, and the next one does the rest.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from hashlib import sha256
@@ -45,8 +45,8 @@ class ImportRunning(Exception):
     """Another import is at work on our database."""
 
 
-class UnknownSettings(LookupError):
-    """There is no row of settings of the id that was named."""
+class UnknownRow(LookupError):
+    """There is no row of the id that was named; the message says in which table."""
 
 
 class _Rehearsed(Exception):
@@ -75,13 +75,21 @@ def run_import(
     *track* is entered with the label and the number of rows of each table, and yields a function
     that is called with every number of rows that are done. A dry run leaves no trace.
 
-    Raises SourceError, ImportRunning, UnknownSettings and SecretUnreadable.
+    Raises SourceError, ImportRunning, UnknownRow and SecretUnreadable.
     """
+    _check_taken(source, options.taken)
     if options.is_dry_run:
         with _rehearsal() as session:
             _run(source, options, report, track, lambda: nullcontext(session))
     else:
         _run(source, options, report, track, transaction)
+
+
+def _check_taken(source: Source, taken: Collection[int]) -> None:
+    statement = "SELECT id FROM stripe_authorizations WHERE id = ANY(%(ids)s)"
+    known = {row[0] for row in source.rows(statement, {"ids": sorted(taken)})}
+    if unknown := sorted(set(taken) - known):
+        raise UnknownRow(f"row {unknown[0]} in stripe_authorizations")
 
 
 @contextmanager
@@ -183,7 +191,7 @@ def _import_settings(run: Run, source: Source, settings_id: int | None) -> None:
     try:
         write_keys(run, source.settings(), settings_id)
     except LookupError:
-        raise UnknownSettings(settings_id) from None
+        raise UnknownRow(f"row {settings_id} in settings") from None
 
 
 def _import_links(run: Run, source: Source, track: Track) -> None:

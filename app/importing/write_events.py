@@ -95,10 +95,10 @@ def _update(
     holders: Mapping[str, int],
 ) -> None:
     """Bring what has changed there since."""
-    held, remarks = set(), list(result.remarks)
+    held, taken = set(), None
     if holders.get(result.values["identifier"], event_id) != event_id:
         held.add("identifier")
-        remarks.append(Remark("identifier-taken", "another event has its new identifier here"))
+        taken = Remark("identifier-taken", "another event has its new identifier here")
     is_deletion = _is_deletion(run, result, ours, digests)
     if is_deletion:
         held.add("deleted_at")
@@ -113,11 +113,11 @@ def _update(
     if merged.digests != digests:
         target.remember(run.session, TABLE, {event_id: merged.digests})
     if is_deletion:
-        deletion = Deletion(event_id, result.values["deleted_at"], tuple(remarks))
+        deletion = Deletion(event_id, result.values["deleted_at"], tuple(result.remarks))
         run.deletions.append(deletion)
         return
     run.report.count(TABLE, "updated" if merged.changes else "unchanged")
-    tell_merged(run, TABLE, event_id, remarks, merged.conflicts)
+    tell_merged(run, TABLE, event_id, result.remarks, merged.conflicts, taken)
 
 
 def _is_deletion(run: Run, result: Mapped, ours: Mapping[str, Any], digests: str) -> bool:

@@ -107,10 +107,10 @@ def _update(
 
     That a password was hashed anew at a sign-in is no change of it here.
     """
-    held, remarks = set(run.held_fields), list(result.remarks)
+    held, taken = set(run.held_fields), None
     if holders.get(result.values["email"], user_id) != user_id:
         held.add("email")
-        remarks.append(Remark("address-taken", "its new address belongs to another user here"))
+        taken = Remark("address-taken", "its new address belongs to another user here")
     untouched = () if ours["password_changed_at"] else ("password_hash",)
     merged = merge(FIELDS, result.values, ours, digests, run.digester, held, untouched)
     if "email" in merged.changes:
@@ -123,7 +123,7 @@ def _update(
         target.remember(run.session, TABLE, {user_id: merged.digests})
     run.report.count(TABLE, "updated" if merged.changes else "unchanged")
     _note_administrator(run, user_id, result)
-    tell_merged(run, TABLE, user_id, remarks, merged.conflicts)
+    tell_merged(run, TABLE, user_id, result.remarks, merged.conflicts, taken)
 
 
 def _changes(changes: Mapping[str, Any], run: Run) -> dict[str, Any]:
@@ -142,9 +142,21 @@ def _note_administrator(run: Run, user_id: int, result: Mapped) -> None:
 
 
 def tell_merged(
-    run: Run, table: str, row_id: int, remarks: Sequence[Remark], conflicts: Sequence[str]
+    run: Run,
+    table: str,
+    row_id: int,
+    remarks: Sequence[Remark],
+    conflicts: Sequence[str],
+    taken: Remark | None = None,
 ) -> None:
-    """Report a row that is here, and as not imported if changes of it were not brought."""
+    """
+    Report a row that is here, and as not imported if changes of it were not brought: because both
+    sides made some, or because another row here has a value (*taken*).
+    """
+    remarks = [*remarks, taken] if taken is not None else remarks
+    if taken is not None and not conflicts:
+        run.report.refuse(table, row_id, *remarks)
+        return
     if not conflicts:
         run.report.tell(table, row_id, remarks)
         return

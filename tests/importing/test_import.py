@@ -285,6 +285,14 @@ def test_of_several_accounts_for_one_event_the_one_comes_that_is_named(broken, b
     assert db.session.get(StripeAuthorization, 5) is None
 
 
+def test_a_link_that_is_not_there_cannot_be_taken(broken, bring):
+    found = bring("--take", "99999")
+
+    assert found.status == 1
+    assert "There is no row 99999 in stripe_authorizations there." in found.output
+    assert db.session.query(User).count() == 0
+
+
 def test_administrators_are_listed_and_come_without_their_rights_on_demand(broken, bring):
     found = bring("--no-admins")
 

@@ -116,6 +116,17 @@ def test_a_link_made_here_and_mirrored_there_is_nothing_to_import(came, bring, m
     assert "id-out-of-range" not in found.output
 
 
+def test_addresses_that_were_exchanged_there_are_told_until_they_are_settled(came, bring):
+    came.change("users", 1, _email="between@example.com")
+    came.change("users", 2, _email="owner@example.com")
+    came.change("users", 1, _email="friend@example.com")
+
+    for _ in range(2):
+        found = bring()
+        assert found.status == 3
+        assert {found.reason("users", user) for user in (1, 2)} == {"address-taken"}
+
+
 @on_both
 def test_of_two_addresses_that_became_the_same_one_comes(came, bring):
     came.change("users", 1, _email="same@example.com")
